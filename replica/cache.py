@@ -1,0 +1,76 @@
+"""The files behind the holdings: made on first request, kept in the user's cache folder.
+
+A file's name carries a digest of what made it (the simulators' sources and the
+product's row), so two versions of the replica share a folder without meeting.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from replica.holdings import Product
+from replica.simulators import simulate
+
+log = logging.getLogger(__name__)
+
+
+def folder() -> Path:
+    """The cache folder: ``REPLICA_CACHE``, or the user's cache folder of this system."""
+    return Path(os.environ.get("REPLICA_CACHE") or user_cache_path("archives-replica"))
+
+
+def digest(product: Product) -> str:
+    """Identify the product's content: 16 hexadecimal digits, equal for equal bytes."""
+    return hashlib.sha256(f"{_sources()}{product}".encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=1)
+def _sources() -> str:
+    """Digest of the simulators' source code."""
+    found = sorted(files("replica").joinpath("simulators").iterdir(), key=lambda item: item.name)
+    sources = [item.read_bytes() for item in found if item.name.endswith(".py")]
+    return hashlib.sha256(b"".join(sources)).hexdigest()
+
+
+def path_of(product: Product) -> Path:
+    """Where the product's file is, or will be."""
+    return folder() / f"{digest(product)}-{product.filename}"
+
+
+def ensure(product: Product) -> Path:
+    """Return the path of the product's file; make it first if it is not there.
+
+    Many processes may ask at once: one makes it, the others wait.  The file gets its
+    name only when it is whole, so a process killed amid the work leaves no damage.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written, or its disk is full.
+    """
+    path = path_of(product)
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            _make(product, path)
+    return path
+
+
+def _make(product: Product, path: Path) -> None:
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    log.info("making %s", product.filename)
+    try:
+        simulate(product, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""The archives' services, one module for each, as lists of Starlette routes."""

@@ -1,0 +1,46 @@
+"""Send a product's file, whole or in part."""
+
+from __future__ import annotations
+
+import asyncio
+from email.utils import formatdate
+
+from starlette.requests import Request
+from starlette.responses import FileResponse
+
+from replica.cache import digest, ensure
+from replica.holdings import Product
+
+#: All files carry the same date, so that answers repeat to the byte.
+LAST_MODIFIED = 1_763_000_000
+
+
+class ProductResponse(FileResponse):
+    """A file response in blocks of 256 KiB: few thread switches, still fine for pacing."""
+
+    chunk_size = 256 * 1024
+
+    def set_stat_headers(self, stat_result) -> None:
+        super().set_stat_headers(stat_result)
+        self.headers["last-modified"] = formatdate(LAST_MODIFIED, usegmt=True)
+
+
+async def product_response(
+    request: Request, product: Product, media_type: str, headers: dict[str, str] | None = None
+) -> FileResponse:
+    """Answer a GET or HEAD of a product; the file is made first if need be.
+
+    Parameters
+    ----------
+    request : Request
+        Its Range header is honoured by the response.
+    product : Product
+        What to send.
+    media_type : str
+        Value of Content-Type.
+    headers : dict, optional
+        More headers of the answer.
+    """
+    path = await asyncio.to_thread(ensure, product)
+    etag = {"etag": f'"{digest(product)}"'}
+    return ProductResponse(path, media_type=media_type, headers=etag | (headers or {}))

@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse
 
-from replica.cache import digest, ensure
+from replica.cache import digest, ensure, path_of
 from replica.holdings import Product
 
 #: All files carry the same date, so that answers repeat to the byte.
 LAST_MODIFIED = 1_763_000_000
+
+# Two at a time: a stack takes a gigabyte while it is made.
+_makers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="make")
+
+
+async def file_of(product: Product) -> Path:
+    """Return the path of a product's file; one that is not there yet is made meanwhile."""
+    path = path_of(product)
+    if path.exists():
+        return path
+    return await asyncio.get_running_loop().run_in_executor(_makers, ensure, product)
 
 
 class ProductResponse(FileResponse):
@@ -41,6 +54,6 @@ async def product_response(
     headers : dict, optional
         More headers of the answer.
     """
-    path = await asyncio.to_thread(ensure, product)
+    path = await file_of(product)
     etag = {"etag": f'"{digest(product)}"'}
     return ProductResponse(path, media_type=media_type, headers=etag | (headers or {}))

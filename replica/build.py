@@ -1,0 +1,46 @@
+"""Make data now rather than on first request."""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from fnmatch import fnmatch
+
+from tqdm import tqdm
+
+from replica.cache import ensure, folder, path_of
+from replica.holdings import Product, holdings
+
+
+def build(patterns: list[str], *, jobs: int = 2) -> int:
+    """Make the products whose keys match a pattern, all without one; return an exit code.
+
+    Parameters
+    ----------
+    patterns : list of str
+        Shell-like patterns of keys.
+    jobs : int
+        Files made at once, each in a process of its own.
+    """
+    products = matching(patterns or ["*"])
+    if not products:
+        sys.stderr.write(f"replica: no key matches {' '.join(patterns)}\n")
+        return 1
+    missing = [product for product in products if not path_of(product).exists()]
+    bar = tqdm(total=len(missing), desc="simulating data", unit="file", disable=not missing)
+    with bar, ProcessPoolExecutor(max_workers=jobs) as pool:
+        for done in as_completed(pool.submit(ensure, product) for product in missing):
+            done.result()
+            bar.update()
+    size = sum(path_of(product).stat().st_size for product in products)
+    sys.stdout.write(f"{len(products)} files, {size / 1e6:.0f} MB, in {folder()}\n")
+    return 0
+
+
+def matching(patterns: list[str]) -> list[Product]:
+    """Return the products whose keys match any of the patterns."""
+    return [
+        product
+        for product in holdings()
+        if any(fnmatch(product.key, pattern) for pattern in patterns)
+    ]

@@ -1,0 +1,154 @@
+"""The commands of ``python -m replica``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from replica.build import build
+from replica.conditions import ConditionError, Conditions, bandwidth, latency
+from replica.faults import FaultError, fault
+from replica.server import LOOPBACK, TRUST_FOLDER, Replica, Settings, running
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return its exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command == "build":
+        return build(options.pattern, jobs=options.jobs)
+    if options.command == "run" and not options.program:
+        parser.error("run needs a command: python -m replica run -- COMMAND")
+    try:
+        return asyncio.run(_with_replica(_settings(options), _work(options)))
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        print(f"replica: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+
+
+async def _with_replica(settings: Settings, work: Callable[[Replica], Awaitable[int]]) -> int:
+    async with running(settings) as replica:
+        return await work(replica)
+
+
+def _work(options: argparse.Namespace) -> Callable[[Replica], Awaitable[int]]:
+    if options.command == "run":
+        return lambda replica: _run(replica, options.program)
+    return lambda replica: _serve(replica, as_json=options.json, parent=options.parent)
+
+
+async def _serve(replica: Replica, *, as_json: bool, parent: int | None) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    sys.stdout.write(_introduction(replica, as_json=as_json))
+    sys.stdout.flush()
+    # An orphan gets another parent at once, also when its own was killed without warning.
+    while not stop.is_set() and parent in (None, os.getppid()):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), timeout=1.0)
+    return 0
+
+
+def _introduction(replica: Replica, *, as_json: bool) -> str:
+    if as_json:
+        facts = {"proxy": replica.proxy, "certificate": str(replica.certificate)}
+        return json.dumps(facts | {"environment": replica.environment}) + "\n"
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in replica.environment.items()]
+    return "\n".join(
+        ["# The replica answers with simulated data until Ctrl-C. In another shell:", *lines, ""]
+    )
+
+
+async def _run(replica: Replica, program: list[str]) -> int:
+    """Run a program in the replica world; Ctrl-C and SIGTERM are the program's to handle."""
+    path = os.pathsep.join(filter(None, [str(TRUST_FOLDER), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, **replica.environment, "PYTHONPATH": path}
+    try:
+        child = await asyncio.create_subprocess_exec(*program, env=environment)
+    except FileNotFoundError:
+        print(f"replica: no program is called {program[0]!r}", file=sys.stderr)  # noqa: T201
+        return 127
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    loop.add_signal_handler(signal.SIGTERM, child.terminate)
+    status = await child.wait()
+    return status if status >= 0 else 128 - status
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings(
+        address=options.address,
+        port=options.port,
+        log=options.log,
+        conditions=Conditions(options.latency, options.bandwidth),
+        faults=options.fault,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m replica",
+        description="An embedded stand-in for the archives: same URLs, simulated data, no network.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="serve until Ctrl-C; print the variables to export")
+    serve.add_argument("--json", action="store_true", help="print one JSON line instead")
+    serve.add_argument(
+        "--parent", type=int, metavar="PID", help="end when this parent process has ended"
+    )
+    run = commands.add_parser("run", help="run a command whose HTTP goes to the replica")
+    for command in (serve, run):
+        _add_server_options(command)
+    run.add_argument("program", nargs="*", metavar="COMMAND", help="after --, with its arguments")
+    make = commands.add_parser("build", help="make data now rather than on first request")
+    make.add_argument("pattern", nargs="*", help="keys to make, such as '*-w1-int-3.fits'")
+    make.add_argument("--jobs", type=int, default=2, help="files made at once (default 2)")
+    return parser
+
+
+def _add_server_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--address", default=LOOPBACK, help="where to listen (default loopback)")
+    command.add_argument("--port", type=int, default=0, help="port (default: a free one)")
+    command.add_argument("--log", type=Path, metavar="FILE", help="append one JSON line a request")
+    command.add_argument(
+        "--latency", type=_reader(latency), default=0.0, metavar="30ms", help="delay each answer"
+    )
+    command.add_argument(
+        "--bandwidth",
+        type=_reader(bandwidth),
+        default=0.0,
+        metavar="50MB/s",
+        help="limit all connections together",
+    )
+    command.add_argument(
+        "--fault",
+        type=_reader(fault),
+        action="append",
+        default=[],
+        metavar="KIND[,host=*][,path=*][,times=N]",
+        help="fail in a named way; may be given again",
+    )
+
+
+def _reader(read: Callable[[str], object]) -> Callable[[str], object]:
+    """Let argparse show the sentence of our own exceptions."""
+
+    def checked(text: str) -> object:
+        try:
+            return read(text)
+        except (ConditionError, FaultError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return checked

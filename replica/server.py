@@ -1,0 +1,118 @@
+"""Put the parts together: application, its HTTP server, and the front door."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import uvicorn
+
+from replica.application import application, refusal
+from replica.certificates import Certificates
+from replica.conditions import Conditions, PlayConditions
+from replica.faults import Fault, PlayFaults
+from replica.front_door import FrontDoor
+from replica.request_log import LogRequests, RequestLog
+
+LOOPBACK = "127.0.0.1"
+#: Packages that the replica lends to the programs it runs; see `replica.trust`.
+TRUST_FOLDER = Path(__file__).parent / "trust"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run.
+
+    Attributes
+    ----------
+    address, port : str, int
+        Where the front door listens; port 0 takes a free one.
+    log : pathlib.Path or None
+        File of the request log.
+    conditions : Conditions
+        The network to play.
+    faults : list of Fault
+        Ways to fail.
+    """
+
+    address: str = LOOPBACK
+    port: int = 0
+    log: Path | None = None
+    conditions: Conditions = field(default_factory=Conditions)
+    faults: list[Fault] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A running replica: the proxy's address and the certificate to trust."""
+
+    proxy: str
+    certificate: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that send every HTTP client of the field to the replica."""
+        # aiohttp looks at the proxy variables only when told to.
+        through_proxy = json.dumps({"client_kwargs": {"trust_env": True}})
+        bundle = ("REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
+        proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), self.proxy)
+        proxies["NO_PROXY"] = "localhost,127.0.0.1,::1"
+        # curl reads http_proxy in small letters only.
+        return {
+            **proxies,
+            **{name.lower(): value for name, value in proxies.items()},
+            **dict.fromkeys(bundle, str(self.certificate)),
+            **dict.fromkeys(("FSSPEC_HTTP", "FSSPEC_HTTPS"), through_proxy),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "ARCHIVES": "replica",
+        }
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Replica]:
+    """Run a replica for the length of the block."""
+    with TemporaryDirectory(prefix="replica-") as folder:
+        certificates = Certificates(Path(folder) / "replica-authority.pem")
+        request_log = RequestLog(settings.log)
+        listener = _loopback_socket()
+        door = FrontDoor(listener.getsockname(), certificates, refusal, request_log)
+        backend = _http_server(settings, door, request_log)
+        task = asyncio.create_task(backend.serve(sockets=[listener]))
+        front = await door.listen(settings.address, settings.port)
+        address, port = front.sockets[0].getsockname()[:2]
+        try:
+            yield Replica(f"http://{address}:{port}", certificates.authority_file)
+        finally:
+            front.close()
+            backend.should_exit = backend.force_exit = True
+            await task
+
+
+def _loopback_socket() -> socket.socket:
+    listener = socket.socket()
+    listener.bind((LOOPBACK, 0))
+    listener.listen(512)
+    return listener
+
+
+def _http_server(settings: Settings, door: FrontDoor, request_log: RequestLog) -> uvicorn.Server:
+    faulty = PlayFaults(application(), settings.faults, door.cut)
+    app = LogRequests(PlayConditions(faulty, settings.conditions), request_log)
+    config = uvicorn.Config(
+        app, http="httptools", lifespan="off", log_config=None, timeout_keep_alive=300
+    )
+    return _QuietServer(config)
+
+
+class _QuietServer(uvicorn.Server):
+    """A server that leaves the signals to the program around it."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:
+        """Leave the signal handlers as they are."""
+        return nullcontext()

@@ -1,0 +1,20 @@
+"""Fixtures: every network call of the tests goes to a replica that they started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from worlds import World, replica
+
+
+@pytest.fixture(scope="session", autouse=True)
+def replica_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One replica for the whole session; its proxy variables hold in this process."""
+    with replica(tmp_path_factory.mktemp("replica")) as world:
+        before = dict(os.environ)
+        os.environ.update(world.environment)
+        yield world
+        os.environ.clear()
+        os.environ.update(before)

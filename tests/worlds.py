@@ -1,0 +1,60 @@
+"""Start real replicas for the tests, each a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class World:
+    """A running replica, seen from outside."""
+
+    process: subprocess.Popen[str]
+    environment: dict[str, str]
+    log: Path
+
+    @property
+    def proxy(self) -> str:
+        return self.environment["HTTP_PROXY"]
+
+    def requests(self) -> list[dict]:
+        """The log so far, one entry a request."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    @contextmanager
+    def requests_inside(self) -> Iterator[list[dict]]:
+        """Collect the requests logged during the block."""
+        before = len(self.requests())
+        inside: list[dict] = []
+        yield inside
+        inside.extend(self.requests()[before:])
+
+
+@contextmanager
+def replica(folder: Path, *options: str, **environment: str) -> Iterator[World]:
+    """Run ``python -m replica serve`` with options; its log goes into `folder`."""
+    log = folder / "requests.jsonl"
+    log.touch()
+    command = [sys.executable, "-m", "replica", "serve", "--json", "--parent", str(os.getpid())]
+    process = subprocess.Popen(
+        [*command, "--log", str(log), *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+    )
+    try:
+        yield World(process, json.loads(process.stdout.readline())["environment"], log)
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        process.stdout.close()

@@ -59,8 +59,9 @@ def ensure(product: Product) -> Path:
     path = path_of(product)
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{path}.lock"):
+    locks = folder() / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / path.name):
         if not path.exists():
             _make(product, path)
     return path

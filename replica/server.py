@@ -71,6 +71,7 @@ class Replica:
             **dict.fromkeys(("FSSPEC_HTTP", "FSSPEC_HTTPS"), through_proxy),
             "AWS_EC2_METADATA_DISABLED": "true",
             "ARCHIVES": "replica",
+            "ARCHIVES_REPLICA": self.proxy,
         }
 
 

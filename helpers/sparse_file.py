@@ -1,0 +1,132 @@
+"""A remote file that knows some of its bytes, and fetches others when they are read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from helpers.remote import Piece, read_piece
+
+#: Bytes fetched at least for a read of bytes that are not known yet: enough for a header.
+READ_AHEAD = 2**16
+#: A read that goes on where the last one ended fetches twice as much, up to this.
+LONGEST_READ_AHEAD = 2**21
+#: Two ranges closer than this are fetched as one: about a round trip of 30 ms at 50 MB/s.
+MERGE_GAP = 2**20
+#: Ranges fetched at once.
+PARALLEL = 8
+
+Range = tuple[int, int]
+
+
+class SparseFile(io.RawIOBase):
+    """A file for reading over HTTP, as `astropy.io.fits` wants one.
+
+    Parameters
+    ----------
+    url : str
+        Address of the file.
+    pieces : sequence of Piece
+        What is known of it; at least one piece, which tells the size.
+
+    Attributes
+    ----------
+    pieces : list of Piece
+        What is known of it by now.
+    size : int
+        Length in bytes.
+    """
+
+    def __init__(self, url: str, pieces: Sequence[Piece]) -> None:
+        self.url = url
+        self.pieces = list(pieces)
+        self._position = 0
+        self._ahead, self._ahead_end = READ_AHEAD, -1
+        self.size = pieces[0].size
+        self.mode = "rb"
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
+        self._position = max(0, origin + offset)
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        stop = self.size if size is None or size < 0 else min(self._position + size, self.size)
+        start, self._position = self._position, max(self._position, stop)
+        return self._known(start, stop) if start < stop else b""
+
+    def readinto(self, buffer: memoryview) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def prefetch(self, ranges: Iterable[Range]) -> None:
+        """Fetch what is not known yet of the ranges, near ones as one."""
+        starts = [(self._known_until(start), stop) for start, stop in merge(ranges)]
+        missing = [range_ for range_ in starts if range_[0] < range_[1]]
+        if not missing:
+            return
+        with ThreadPoolExecutor(min(PARALLEL, len(missing))) as pool:
+            self.pieces += pool.map(lambda range_: self._fetch(*range_), missing)
+
+    def _known(self, start: int, stop: int) -> bytes:
+        """The bytes of a range, fetched if need be."""
+        parts = []
+        while start < stop:
+            piece = self._piece_at(start) or self._fetch_ahead(start, stop)
+            end = min(stop, piece.stop)
+            parts.append(piece.data[start - piece.start : end - piece.start])
+            start = end
+        return b"".join(parts)
+
+    def _piece_at(self, position: int) -> Piece | None:
+        for piece in self.pieces:
+            if piece.start <= position < piece.stop:
+                return piece
+        return None
+
+    def _known_until(self, position: int) -> int:
+        """Where the known bytes from `position` on end; `position` if it is not known."""
+        while piece := self._piece_at(position):
+            position = piece.stop
+        return position
+
+    def _fetch_ahead(self, start: int, stop: int) -> Piece:
+        goes_on = start == self._ahead_end
+        self._ahead = min(2 * self._ahead, LONGEST_READ_AHEAD) if goes_on else READ_AHEAD
+        piece = self._fetch(start, max(stop, start + self._ahead))
+        self._ahead_end = piece.stop
+        # A large read is the data itself: its reader keeps it, so this file need not.
+        if len(piece.data) <= LONGEST_READ_AHEAD:
+            self.pieces.append(piece)
+        return piece
+
+    def _fetch(self, start: int, stop: int) -> Piece:
+        return read_piece(self.url, start, min(stop, self.size))
+
+
+def merge(ranges: Iterable[Range], gap: int = MERGE_GAP) -> list[Range]:
+    """Join ranges that overlap or lie within `gap` bytes of each other.
+
+    Examples
+    --------
+    >>> merge([(0, 10), (12, 20), (50, 60)], gap=5)
+    [(0, 20), (50, 60)]
+    """
+    merged: list[Range] = []
+    for start, stop in sorted(ranges):
+        if merged and start - merged[-1][1] <= gap:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], stop))
+        else:
+            merged.append((start, stop))
+    return merged

@@ -21,7 +21,7 @@ _MODULES = {
         "ReplicaError",
         "WorldError",
     ],
-    "figures": ["show_image"],
+    "figures": ["show_figure", "show_image"],
     "streaming": ["Cutout", "cutout", "cutouts", "open_fits"],
     "transfer": ["Transfer"],
 }

@@ -143,9 +143,9 @@ def cutout(
         slices = (*_planes(name, image, plane), *plan.slices_original)
         if isinstance(file, SparseFile):
             _fetch(file, number, image, slices)
-        data = image.section[slices].copy()
+        data = image.section[slices].reshape(plan.shape)
         return Cutout(
-            data=data.reshape(plan.shape),
+            data=data.copy(),
             wcs=plan.wcs,
             header=_moved(image.header, plan),
             partial=plan.shape != tuple(int(length) for length in plan.shape_input),
@@ -184,8 +184,7 @@ def cutouts(
         with ThreadPoolExecutor(THREADS) as threads:
             return cutouts(targets, size, hdu=hdu, executor=threads, progress=progress)
     futures = [
-        executor.submit(cutout, location, position, size, hdu=hdu)
-        for location, position in targets
+        executor.submit(cutout, location, position, size, hdu=hdu) for location, position in targets
     ]
     _watch(futures, progress=progress)
     return [_outcome(future) for future in futures]
@@ -269,7 +268,9 @@ def _find_image(name: str, hdus: fits.HDUList, wanted: HduName | None) -> tuple[
 def _has_celestial_axes(header: fits.Header) -> bool:
     """Whether two axes are celestial (FITS standard 8.3: such as RA---TAN, GLAT-CAR)."""
     types = [str(header.get(f"CTYPE{axis}", "")) for axis in range(1, header["NAXIS"] + 1)]
-    return sum(kind.startswith(("RA-", "DEC-")) or kind[1:4] in ("LON", "LAT") for kind in types) > 1
+    return (
+        sum(kind.startswith(("RA-", "DEC-")) or kind[1:4] in ("LON", "LAT") for kind in types) > 1
+    )
 
 
 def _wcs_of(name: str, file: object, number: int, header: fits.Header) -> WCS:
@@ -289,10 +290,10 @@ def _plan(name: str, image: Any, wcs: WCS, position: SkyCoord, size: Quantity | 
     try:
         return Cutout2D(nothing, position, size, wcs=wcs, mode="trim")
     except (NoOverlapError, ValueError) as error:
-        middle = wcs.pixel_to_world(*(length / 2 for length in reversed(nothing.shape)))
+        middle = wcs.pixel_to_world(*((length - 1) / 2 for length in reversed(nothing.shape)))
         raise CutoutError(
-            f"a cutout of {size} about {position.to_string('decimal')} lies outside {name}, "
-            f"whose centre is {middle.to_string('decimal')} (degrees)",
+            f"a cutout of {size} about {position.to_string('decimal', precision=4)} lies outside {name}, "
+            f"whose centre is {middle.to_string('decimal', precision=4)} (degrees)",
             name,
         ) from error
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -104,8 +105,6 @@ def query(tables: Iterable[Table], adql: str, maxrec: int) -> Answer:
             rows = cursor.fetchmany(maxrec + 1)
         except (sqlite3.Error, sqlite3.Warning) as problem:
             raise QueryError(_reason(problem, failures)) from problem
-    if cursor.description is None:
-        raise QueryError("the query is not a SELECT")
     names = [column[0] for column in cursor.description]
     fields = tuple(_field(name, n, rows, _named(tables, adql)) for n, name in enumerate(names))
     return Answer(fields, rows[:maxrec], len(rows) > maxrec)
@@ -127,12 +126,20 @@ def translate(adql: str) -> str:
 
     ILIKE becomes the operator REGEXP, which SQLite leaves to the application; TOP becomes
     LIMIT at the end of its SELECT; the rest is the same.
+
+    Raises
+    ------
+    QueryError
+        If it is not a query at all.
     """
-    tokens = [(match.lastgroup, match[0]) for match in _TOKEN.finditer(adql)]
+    tokens = deque((match.lastgroup, match[0]) for match in _TOKEN.finditer(adql))
+    first = next((text.upper() for kind, text in tokens if kind not in ("blank", "open")), "")
+    if first not in ("SELECT", "WITH"):
+        raise QueryError("a query begins with SELECT or WITH: the tables can only be read")
     output: list[str] = []
     limits: list[str] = [""]
     while tokens:
-        kind, text = tokens.pop(0)
+        kind, text = tokens.popleft()
         if kind == "open":
             limits.append("")
         elif kind in ("close", "end"):
@@ -143,19 +150,20 @@ def translate(adql: str) -> str:
     return "".join([*output, _limit(limits[-1])])
 
 
-def _word(text: str, tokens: list[tuple[str | None, str]], limits: list[str]) -> str:
+def _word(text: str, tokens: deque[tuple[str | None, str]], limits: list[str]) -> str:
     """Translate one word; TOP takes its number from `tokens` and sets the innermost limit."""
     if text.upper() == "TOP":
         while tokens and tokens[0][0] == "blank":
-            tokens.pop(0)
+            tokens.popleft()
         if not tokens or not tokens[0][1].isdigit():
             raise QueryError("TOP must be followed by a number of rows")
-        limits[-1] = tokens.pop(0)[1]
+        limits[-1] = tokens.popleft()[1]
         return ""
     if text.upper() == "OFFSET":
         limit, limits[-1] = limits[-1] or "-1", ""
         return f"LIMIT {limit} OFFSET"
-    return "REGEXP" if text.upper() == "ILIKE" else text
+    # TABLE is a name here: there are no statements that make tables.
+    return {"ILIKE": "REGEXP", "TABLE": '"table"'}.get(text.upper(), text)
 
 
 def _limit(rows: str) -> str:

@@ -118,6 +118,12 @@ def _time(timestamp: str) -> datetime.datetime:
     return datetime.datetime.fromisoformat(timestamp).replace(tzinfo=None)
 
 
+def _split_part(text: str, delimiter: str, number: int) -> str:
+    """The part with that number, counted from 1, as PostgreSQL's function of that name."""
+    parts = text.split(delimiter)
+    return parts[number - 1] if 0 < number <= len(parts) else ""
+
+
 def _numbers(arguments: tuple[Any, ...]) -> list[float]:
     """Numbers of a geometry's arguments, without the coordinate system of ADQL 2.0.
 
@@ -192,6 +198,7 @@ _FUNCTIONS: dict[str, tuple[int, Callable]] = {
     "ivo_to_jd": (1, _to_jd),
     "gavo_to_mjd": (1, to_mjd),
     "gavo_to_jd": (1, _to_jd),
+    "split_part": (3, _split_part),
     "point": (-1, _point),
     "circle": (-1, _circle),
     "polygon": (-1, _polygon),

@@ -52,10 +52,18 @@ class FrontDoor:
         self._refusal = refusal
         self._log = request_log
         self._clients: dict[int, asyncio.WriteTransport] = {}
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def listen(self, address: str, port: int) -> asyncio.Server:
         """Start to accept connections; port 0 takes a free one."""
         return await asyncio.start_server(self._accept, address, port, limit=HEAD_LIMIT)
+
+    async def close(self) -> None:
+        """End all connections."""
+        for writer in self._connections.values():
+            writer.transport.abort()
+        if self._connections:
+            await asyncio.wait(self._connections, timeout=2.0)
 
     def cut(self, backend_port: int, *, reset: bool) -> None:
         """Reset or close the client connection that the application sees as `backend_port`."""
@@ -73,6 +81,8 @@ class FrontDoor:
             transport.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._connections[task] = writer
         try:
             async with asyncio.timeout(HEAD_TIMEOUT):
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -83,6 +93,7 @@ class FrontDoor:
             log.debug("connection ended before its first request: %s", error)
         finally:
             writer.close()
+            del self._connections[task]
 
     async def _open(
         self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -36,9 +36,11 @@ class Region:
 
     def __str__(self) -> str:
         """The region in the text form of IVOA DALI 1.1, section 3.3, with its name."""
-        numbers = [number for vertex in self.vertices for number in vertex]
         name = "POLYGON" if self.is_polygon else "CIRCLE" if self.radius else "POINT"
-        return " ".join([name, *(f"{n:.12g}" for n in numbers + [self.radius] * (name == "CIRCLE"))])
+        numbers = [number for vertex in self.vertices for number in vertex]
+        if name == "CIRCLE":
+            numbers.append(self.radius)
+        return " ".join([name, *(f"{number:.12g}" for number in numbers)])
 
     @property
     def is_polygon(self) -> bool:
@@ -98,7 +100,7 @@ def parse(text: str) -> Region:
     RegionError
         If it is none of them.
     """
-    name, *words = text.split()
+    name, *words = text.split() or [""]
     makers = {("POINT", 2): circle, ("CIRCLE", 3): circle}
     make = polygon if name.upper() == "POLYGON" else makers.get((name.upper(), len(words)))
     try:

@@ -91,6 +91,7 @@ async def running(settings: Settings) -> AsyncIterator[Replica]:
             yield Replica(f"http://{address}:{port}", certificates.authority_file)
         finally:
             front.close()
+            await door.close()
             backend.should_exit = backend.force_exit = True
             await task
 

@@ -80,8 +80,8 @@ class Document:
         Version of VOTable that is written.
     status : str
         ``OK`` or ``OVERFLOW``.
-    infos : dict
-        Further INFO elements of the resource.
+    infos : tuple of (str, str)
+        Names and values of further INFO elements of the resource.
     inputs, parameters : tuple of Parameter
         The service's input parameters, and constants of the table.
     """

@@ -1,0 +1,500 @@
+"""The simulated files: the Crab where it is, shaped as published, headers like the real ones."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import unlzw3
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.wcs import WCS, FITSFixedWarning
+from PIL import Image
+
+from replica.holdings import Product, holdings
+from replica.simulators import panstarrs, simulate
+from replica.simulators.allwise import BANDS as WISE_BANDS
+from replica.simulators.panstarrs import BANDS as PS1_BANDS
+from replica.simulators.stars import catalogue
+
+PULSAR = SkyCoord(83.633210, 22.014460, unit="deg")
+
+WISE_TILE = "0830p227_ac51-{}-3.fits"
+PS1_STACK = "1784.059.stk.r.unconv.fits"
+ACIS_CENTRE = "acisf13751N004_cntr_img2.fits.gz"
+ROSAT_EVENTS = "rs931315n00_bas.fits.Z"
+
+#: One file of every kind, and one of every odd case.
+EVERY_KIND = [
+    WISE_TILE.format("w1-int"),
+    WISE_TILE.format("w4-int"),
+    WISE_TILE.format("w1-unc") + ".gz",
+    WISE_TILE.format("w4-cov") + ".gz",
+    PS1_STACK,
+    "1784.059.stk.r.unconv.mask.fits",
+    "1784.058.stk.g.unconv.exp.fits",
+    "1784.059.stk.r.unconv.wt.fits",
+    "u2u60201t_drz.fits",
+    ACIS_CENTRE,
+    "acisf13751N004_full_img2.fits.gz",
+    "acisf17503N002_full_img2.fits.gz",
+    "hrcf14684N002_cntr_img2.fits.gz",
+    "acisf04634N004_cntr_img2.fits.gz",
+    ROSAT_EVENTS,
+    "rs931315n00_im1.fits.Z",
+    "rs931315n00_mex.fits.Z",
+]
+
+
+def find(ending: str) -> Product:
+    """The product whose key ends so."""
+    (product,) = [product for product in holdings() if product.key.endswith(ending)]
+    return product
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Callable[[str], Path]:
+    """Make a product once for all tests; called with the end of its key."""
+    folder = tmp_path_factory.mktemp("products")
+
+    def make(ending: str) -> Path:
+        path = folder / find(ending).filename
+        if not path.exists():
+            simulate(find(ending), path)
+        return path
+
+    return make
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@lru_cache(maxsize=2)
+def plain_bytes(path: Path) -> bytes:
+    """The FITS file itself, out of its compression."""
+    packed = path.read_bytes()
+    if path.suffix == ".Z":
+        return unlzw3.unlzw(packed)
+    return gzip.decompress(packed) if path.suffix == ".gz" else packed
+
+
+def opened(path: Path, **options) -> fits.HDUList:
+    """Open a product, whatever its compression."""
+    return fits.open(io.BytesIO(plain_bytes(path)), **options)
+
+
+def quiet_wcs(header: fits.Header, **options) -> WCS:
+    """The header's WCS, without the remarks on old-style cards that real headers earn too."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)
+        return WCS(header, **options)
+
+
+def pulsar_pixel(header: fits.Header) -> tuple[float, float]:
+    x, y = quiet_wcs(header).world_to_pixel(PULSAR)
+    return float(x), float(y)
+
+
+def linear_flux(image: fits.ImageHDU, *window: slice) -> np.ndarray:
+    """Counts of a PS1 stack, blank pixels 0."""
+    code = np.nan_to_num(image.section[window])
+    sinh = np.sinh(code / np.float32(panstarrs.POGSON))
+    return image.header["BOFFSET"] + 2 * image.header["BSOFTEN"] * sinh
+
+
+def moments(weight: np.ndarray, east: np.ndarray, north: np.ndarray) -> tuple[float, float]:
+    """Axis ratio of a light distribution, and its long axis in degrees east of north."""
+    covariance = np.cov(np.stack([east.ravel(), north.ravel()]), aweights=weight.ravel())
+    values, vectors = np.linalg.eigh(covariance)
+    angle = np.degrees(np.arctan2(vectors[0, 1], vectors[1, 1])) % 180
+    return float(np.sqrt(values[0] / values[1])), float(angle)
+
+
+# Files as such
+
+
+@pytest.mark.parametrize("ending", EVERY_KIND)
+def test_every_file_is_valid_fits_and_says_simulated(made, ending):
+    data = plain_bytes(made(ending))
+    assert len(data) % 2880 == 0
+    with fits.open(io.BytesIO(data)) as hdus:
+        hdus.verify("exception")
+        assert "Simulated" in str(hdus[0].header["HISTORY"])
+
+
+def test_another_process_makes_the_same_bytes(made, tmp_path):
+    endings = [ACIS_CENTRE, "acisf13751N004_cntr_img2.jpg", ROSAT_EVENTS, "u2u60201t_drz.fits"]
+    code = (
+        "import sys, pathlib; from replica.holdings import holdings;"
+        "from replica.simulators import simulate;"
+        "[simulate(product, pathlib.Path(sys.argv[1]) / product.filename)"
+        " for product in holdings() if product.key.endswith(tuple(sys.argv[2:]))]"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path), *endings], check=True)
+    first = {made(ending).name: digest(made(ending)) for ending in endings}
+    assert {path.name: digest(path) for path in tmp_path.iterdir()} == first
+
+
+@pytest.mark.parametrize(
+    ("ending", "smallest", "largest"),
+    [
+        (WISE_TILE.format("w1-int"), 67_083_840, 67_083_840),
+        (WISE_TILE.format("w4-int"), 67_083_840, 67_083_840),
+        (WISE_TILE.format("w1-unc") + ".gz", 100_000, 4_000_000),
+        (PS1_STACK, 66_000_000, 70_000_000),
+        ("1784.059.stk.r.unconv.mask.fits", 100_000, 2_000_000),
+        (ACIS_CENTRE, 50_000, 1_000_000),
+        (ROSAT_EVENTS, 1_500_000, 5_000_000),
+    ],
+)
+def test_sizes_are_those_of_the_real_files(made, ending, smallest, largest):
+    assert smallest <= made(ending).stat().st_size <= largest
+
+
+@pytest.mark.parametrize(
+    ("ending", "hdu", "facts"),
+    [
+        (
+            WISE_TILE.format("w1-int"),
+            0,
+            dict(BITPIX=-32, NAXIS1=4095, NAXIS2=4095, CTYPE1="RA---SIN", CRPIX1=2048.0)
+            | dict(CDELT1=-0.0003819444391411, CDELT2=0.0003819444391411, CROTA2=0.0)
+            | dict(EQUINOX=2000.0, WAVELEN=3.368, BAND=1, COADDID="0830p227_ac51")
+            | dict(FILETYPE="intensity image", BUNIT="DN", TELESCOP="WISE", MAGZP=20.5),
+        ),
+        (
+            WISE_TILE.format("w1-unc") + ".gz",
+            0,
+            dict(FILETYPE="1-sigma uncertainty image", BUNIT="DN", NAXIS1=4095),
+        ),
+        (
+            WISE_TILE.format("w4-cov") + ".gz",
+            0,
+            dict(FILETYPE="depth-of-coverage image", BUNIT="effective pixels", WAVELEN=22.194),
+        ),
+        (
+            PS1_STACK,
+            1,
+            {"HIERARCH FPA.FILTERID": "r.00000", "HIERARCH FPA.ZP": 25.0, "PC001001": -1.0}
+            | dict(NAXIS1=6279, NAXIS2=6261, CTYPE1="RA---TAN", CRVAL1=85.7142791747971)
+            | dict(CRPIX1=-22955.0, CRPIX2=242.0, EXPTIME=560.0, PSCAMERA="GPC1")
+            | dict(STK_TYPE="DEEP_STACK", SKYCELL="skycell.1784.059"),
+        ),
+        (
+            "u2u60201t_drz.fits",
+            0,
+            dict(TELESCOP="HST", INSTRUME="WFPC2", FILTNAM1="F502N", BITPIX=-32),
+        ),
+        (
+            ACIS_CENTRE,
+            0,
+            dict(TELESCOP="CHANDRA", INSTRUME="ACIS", DETNAM="ACIS-7", OBS_ID="13751")
+            | dict(OBJECT="Crab Nebula", MJDREF=50814.0, TIMESYS="TT", RADESYS="ICRS")
+            | dict(EQUINOX=2000.0, EXPOSURE=5000.0, BITPIX=16, NAXIS1=1024, NAXIS2=1024)
+            | {"CTYPE1": "RA---TAN", "DATE-OBS": "2012-01-12T04:11:09"},
+        ),
+        ("hrcf14684N002_cntr_img2.fits.gz", 0, dict(INSTRUME="HRC", DETNAM="HRC-I")),
+        ("acisf04634N004_cntr_img2.fits.gz", 0, dict(OBJECT="Cas A")),
+        (ROSAT_EVENTS, 0, dict(TELESCOP="ROSAT", INSTRUME="PSPCC", NAXIS=0)),
+        (ROSAT_EVENTS, 2, dict(EXTNAME="STDEVT", TCTYP2="RA---TAN", TCTYP3="DEC--TAN")),
+        ("rs931315n00_mex.fits.Z", 0, dict(BITPIX=-32, BUNIT="s")),
+    ],
+)
+def test_headers_hold_the_facts_of_the_real_ones(made, ending, hdu, facts):
+    with opened(made(ending)) as hdus:
+        header = hdus[hdu].header
+        assert {key: header[key] for key in facts} == facts
+
+
+def test_wise_and_ps1_headers_name_no_reference_frame(made):
+    wise, ps1 = fits.getheader(made(EVERY_KIND[0])), fits.getheader(made(PS1_STACK), 1)
+    assert "RADESYS" not in wise
+    assert not {"RADESYS", "EQUINOX"} & set(ps1)
+
+
+# Where things are
+
+
+@pytest.mark.parametrize(
+    ("ending", "hdu", "place"),
+    [(WISE_TILE.format("w1-int"), 0, (696.8, 211.1)), (PS1_STACK, 1, (4836.1, 638.4))],
+)
+def test_the_pulsar_is_a_peak_at_its_coordinates(made, ending, hdu, place):
+    with fits.open(made(ending)) as hdus:
+        x, y = pulsar_pixel(hdus[hdu].header)
+        column, row = round(x), round(y)
+        stamp = hdus[hdu].section[row - 5 : row + 6, column - 5 : column + 6]
+    assert (x, y) == pytest.approx(place, abs=0.1)
+    peak = np.unravel_index(np.nanargmax(stamp), stamp.shape)
+    assert np.max(np.abs(np.array(peak) - 5)) <= 1
+
+
+@pytest.mark.parametrize("ending", ["stk.g.unconv.fits", "stk.g.unconv.wt.fits"])
+@pytest.mark.parametrize("skycell", ["1784.058", "1784.059"])
+def test_skycells_lie_where_the_holdings_say(skycell, ending):
+    product = find(f"{skycell}.{ending}")
+    centre = (panstarrs.WIDTH - 1) / 2, (panstarrs.HEIGHT - 1) / 2
+    found = quiet_wcs(panstarrs._header(product)).pixel_to_world(*centre)
+    assert found.separation(SkyCoord(product.ra, product.dec, unit="deg")).arcsec < 0.25
+
+
+@pytest.mark.parametrize("ending", [ACIS_CENTRE, "acisf04607N003_cntr_img2.fits.gz"])
+def test_the_piled_up_pulsar_is_a_hole_with_a_bright_rim(made, ending):
+    counts, header = fits.getdata(made(ending), header=True)
+    x, y = pulsar_pixel(header)
+    row, column = np.indices(counts.shape)
+    radius = np.hypot(column - x, row - y)
+    hole, rim, outside = (
+        counts[(radius >= low) & (radius < high)].mean() for low, high in ((0, 2), (4, 7), (11, 15))
+    )
+    assert hole < 0.5 * outside < 0.5 * rim
+
+
+def test_the_pulsar_is_the_brightest_pixel_of_hrc(made):
+    counts, header = fits.getdata(made("hrcf14684N002_cntr_img2.fits.gz"), header=True)
+    row, column = np.unravel_index(counts.argmax(), counts.shape)
+    assert (column, row) == pytest.approx(pulsar_pixel(header), abs=1.5)
+
+
+def test_chandra_images_are_centred_on_the_row(made):
+    product = find(ACIS_CENTRE)
+    header = fits.getheader(made(ACIS_CENTRE))
+    centre = WCS(header).pixel_to_world(511.5, 511.5)
+    assert centre.separation(SkyCoord(product.ra, product.dec, unit="deg")).arcsec < 0.01
+    assert abs(header["CDELT1"]) * header["NAXIS1"] == pytest.approx(product.width, rel=1e-4)
+
+
+# What the Crab looks like
+
+
+def test_the_optical_nebula_has_the_published_shape_and_angle(made):
+    with fits.open(made(PS1_STACK)) as hdus:
+        flux = linear_flux(hdus[1], slice(0, 1700), slice(3800, 5900))
+    flux = np.minimum(flux, 2e4).reshape(170, 10, 210, 10).mean(axis=(1, 3))  # stars' peaks off
+    north, east = np.indices(flux.shape) * [[[1]], [[-1]]]
+    ratio, angle = moments(np.where(flux > 500, flux, 0), east, north)
+    assert ratio == pytest.approx(290 / 420, abs=0.1)
+    assert angle == pytest.approx(125, abs=8)
+
+
+def test_the_x_ray_torus_is_tilted_as_published(made):
+    counts, header = fits.getdata(made("acisf04607N003_cntr_img2.fits.gz"), header=True)
+    x, y = pulsar_pixel(header)
+    row, column = np.indices(counts.shape)
+    east, north = -(column - x) * 0.492, (row - y) * 0.492
+    near = np.hypot(east, north) < 70
+    bright = near & (counts > 0.3 * np.percentile(counts[near], 99))
+    ratio, angle = moments(bright[bright], east[bright], north[bright])
+    assert angle == pytest.approx(125 - 90, abs=6)
+    assert 0.3 < ratio < 0.7  # the circle inclined by 62 degrees: 0.47
+
+
+def test_the_north_western_side_of_the_torus_is_brighter(made):
+    counts, header = fits.getdata(made(ACIS_CENTRE), header=True)
+    x, y = pulsar_pixel(header)
+    angle = np.radians(125)
+    sides = []
+    for distance in (-19.0, 19.0):  # the torus on the spin axis, north-west and south-east
+        column = round(x - distance * np.sin(angle) / 0.492)
+        row = round(y + distance * np.cos(angle) / 0.492)
+        sides.append(counts[row - 6 : row + 7, column - 6 : column + 7].mean())
+    assert sides[0] > 1.5 * sides[1]
+
+
+def nebula_jansky(path: Path, band: str) -> float:
+    """Flux within 230" of the pulsar above the ring around it."""
+    with fits.open(path) as hdus:
+        image, header = hdus[0].section[:480, 420:980], hdus[0].header
+    x, y = pulsar_pixel(header)
+    row, column = np.indices(image.shape)
+    radius = np.hypot(column + 420 - x, row - y) * 1.375
+    sky = np.median(image[(radius > 275) & (radius < 320)])
+    magnitude = header["MAGZP"] - 2.5 * np.log10((image[radius < 230] - sky).sum())
+    return WISE_BANDS[band].zero_flux * 10 ** (-0.4 * magnitude)
+
+
+def test_the_nebula_brightens_strongly_from_w1_to_w4(made):
+    w1 = nebula_jansky(made(WISE_TILE.format("w1-int")), "W1")
+    w4 = nebula_jansky(made(WISE_TILE.format("w4-int")), "W4")
+    assert 4 < w4 / w1 < 6
+    assert w1 == pytest.approx(12, rel=0.15)
+
+
+def widths_of_stars(image: np.ndarray, wcs: WCS, band: str, range_: tuple, reach: int) -> list:
+    """Full widths at half maximum, pixels, of lonely stars centred on a pixel."""
+    stars = catalogue()
+    x, y = wcs.all_world2pix(stars["ra"], stars["dec"], 0)
+    offset = np.hypot(x - np.rint(x), y - np.rint(y))
+    far = np.hypot(stars["ra"] - PULSAR.ra.deg, stars["dec"] - PULSAR.dec.deg) > 0.12
+    inside = (
+        (np.minimum(x, y) > reach) & (x < image.shape[1] - reach) & (y < image.shape[0] - reach)
+    )
+    bright = (stars[band] > range_[0]) & (stars[band] < range_[1])
+    widths = []
+    for index in np.flatnonzero(inside & bright & far & (offset < 0.15))[:300]:
+        column, row = round(x[index]), round(y[index])
+        line = image[row, column - reach : column + reach + 1]
+        star = line - np.median(image[row - reach : row + reach + 1, column - reach])
+        half = star[reach] / 2
+        sides = [
+            np.interp(-half, -side, np.arange(reach + 1.0))
+            for side in (star[reach:], star[reach::-1])
+        ]
+        widths.append(sum(sides))
+    return widths
+
+
+def test_wise_stars_are_as_wide_as_published(made):
+    image, header = fits.getdata(made(WISE_TILE.format("w1-int")), header=True)
+    widths = widths_of_stars(image, WCS(header), "W1", (9, 12), 10)
+    assert len(widths) > 20
+    assert np.median(widths) * 1.375 == pytest.approx(8.25, rel=0.05)
+
+
+def test_ps1_stars_are_as_wide_as_published(made):
+    with fits.open(made(PS1_STACK)) as hdus:
+        flux, header = linear_flux(hdus[1], slice(0, 3000), slice(None)), hdus[1].header
+    widths = widths_of_stars(flux, quiet_wcs(header), "r", (14.5, 18.5), 9)
+    assert len(widths) > 20
+    assert np.median(widths) * 0.25 == pytest.approx(PS1_BANDS["r"].seeing, rel=0.05)
+
+
+# Noise and scaling
+
+
+def test_chandra_background_is_poisson(made):
+    counts, header = fits.getdata(made("acisf04634N004_cntr_img2.fits.gz"), header=True)
+    row, column = np.indices(counts.shape)
+    radius = np.hypot(row - 511.5, column - 511.5) * 0.492
+    roll = np.radians(header["ROLL_NOM"])
+    across = -(column - 511.5) * np.cos(roll) - (row - 511.5) * np.sin(roll)
+    sky = counts[(radius > 205) & (radius < 215) & (np.abs(across) > 350)].astype(float)
+    assert sky.size > 1000
+    assert sky.var() / sky.mean() == pytest.approx(1, abs=6 * np.sqrt(2 / sky.size))
+
+
+def test_chandra_counts_follow_the_exposure(made):
+    short, long = (
+        fits.getdata(made(ending)).sum(dtype=int) / find(ending).exposure
+        for ending in (ACIS_CENTRE, "acisf04607N003_cntr_img2.fits.gz")
+    )
+    assert short == pytest.approx(long, rel=0.03)
+
+
+def test_chandra_good_times_span_the_observation(made):
+    with opened(made(ACIS_CENTRE)) as hdus:
+        times, header = hdus["GTI"].data, hdus[0].header
+        assert (times["START"][0], times["STOP"][-1]) == (header["TSTART"], header["TSTOP"])
+        assert header["TSTOP"] - header["TSTART"] >= header["ONTIME"] >= header["EXPOSURE"]
+
+
+def test_chandra_preview_shows_the_image_the_same_way_up(made):
+    counts = fits.getdata(made(ACIS_CENTRE)).astype(float)
+    with Image.open(made("acisf13751N004_cntr_img2.jpg")) as picture:
+        brightness = np.asarray(picture.convert("L"), float)[::-1]
+    assert brightness.shape == counts.shape
+    assert np.corrcoef(np.log1p(counts).ravel(), brightness.ravel())[0, 1] > 0.9
+
+
+def test_ps1_stack_is_the_asinh_code_in_scaled_integers(made):
+    with fits.open(made(PS1_STACK)) as hdus:
+        sky = hdus[1].section[5000:5200, 100:1100]
+        header = hdus[1].header
+    counts = np.sinh(sky / panstarrs.POGSON) * 2 * header["BSOFTEN"]
+    noise = 1.4826 * np.nanmedian(np.abs(counts - np.nanmedian(counts)))
+    assert sky.dtype == np.float32
+    assert np.nanmin(sky) > -3.3
+    assert noise == pytest.approx(header["BSOFTEN"], rel=0.05)
+
+
+def test_ps1_compressed_table_keeps_its_scaling_cards(made):
+    with fits.open(made(PS1_STACK), disable_image_compression=True) as hdus:
+        header = hdus[1].header
+    facts = dict(
+        EXTNAME="COMPRESSED_IMAGE",
+        ZCMPTYPE="RICE_1",
+        ZBITPIX=16,
+        ZTILE1=6279,
+        ZTILE2=1,
+        BLANK=32767,
+        ZBLANK=32767,
+    )
+    assert {key: header[key] for key in facts} == facts
+    assert (header["BZERO"], header["BSCALE"]) == (3.452766656876, 2.02157847203e-04)
+
+
+def test_ps1_saturated_stars_are_blank_and_masked(made):
+    with fits.open(made("1784.059.stk.r.unconv.mask.fits")) as masks:
+        saturated = (masks[1].data & 32) > 0
+        assert masks[1].data.dtype == np.uint16
+    with fits.open(made(PS1_STACK)) as hdus:
+        blank = np.isnan(hdus[1].data)
+    assert 0 < saturated.mean() < 0.001
+    assert np.sum(blank & saturated) > 0.9 * max(blank.sum(), saturated.sum())
+
+
+def test_wise_noise_is_that_of_the_uncertainty_image(made):
+    rows, columns = slice(2000, 3000), slice(2000, 3000)
+    image = fits.getdata(made(WISE_TILE.format("w4-int")))[rows, columns]
+    differences = (image[:, 20:] - image[:, :-20]) / np.sqrt(2)
+    measured = 1.4826 * np.median(np.abs(differences))
+    assert measured == pytest.approx(WISE_BANDS["W4"].noise, rel=0.1)
+
+
+# ROSAT's events
+
+
+@pytest.fixture(scope="module")
+def rosat(made) -> fits.HDUList:
+    with opened(made(ROSAT_EVENTS)) as hdus:
+        yield hdus
+
+
+def test_rosat_events_lie_inside_the_good_times(rosat):
+    times, good = rosat["STDEVT"].data["TIME"], rosat["STDGTI"].data
+    interval = np.searchsorted(good["START"], times, side="right") - 1
+    assert interval.min() >= 0
+    assert np.all(times <= good["STOP"][interval])
+    assert np.all(np.diff(times) >= 0)
+
+
+def test_rosat_columns_are_those_of_the_format(rosat):
+    events = rosat["STDEVT"]
+    assert rosat[2] is events
+    assert rosat[0].data is None
+    assert events.columns.names == ["TIME", "X", "Y", "PHA", "PI", "DETX", "DETY"]
+    assert [str(form) for form in events.columns.formats] == ["1D"] + ["1I"] * 6
+    assert 150_000 <= len(events.data) <= 200_000
+    assert events.data["PI"].min() >= 11
+    assert events.data["PI"].max() <= 240
+
+
+def test_rosat_crab_is_the_brightest_blob_and_at_its_place(rosat):
+    events = rosat["STDEVT"]
+    wcs = quiet_wcs(events.header, keysel=["pixel"], colsel=[2, 3])
+    image, _, _ = np.histogram2d(events.data["X"], events.data["Y"], bins=512)
+    peak = (np.array(np.unravel_index(image.argmax(), image.shape)) + 0.5) * 30
+    near = np.hypot(events.data["X"] - peak[0], events.data["Y"] - peak[1]) < 120
+    centre = events.data["X"][near].mean(), events.data["Y"][near].mean()
+    found = SkyCoord(*wcs.all_pix2world(*centre, 1), unit="deg")
+    assert found.separation(PULSAR).arcsec < 3
+    assert near.mean() > 0.3
+
+
+def test_rosat_events_follow_the_exposure_map(made, rosat):
+    with opened(made("rs931315n00_mex.fits.Z")) as hdus:
+        seconds = hdus[0].data.mean(axis=0)
+    events = rosat["STDEVT"].data
+    quiet = np.hypot(events["X"] - 8497, events["Y"] - 6516) > 600  # without the Crab
+    stripes, _ = np.histogram(events["X"][quiet], bins=16, range=(0.5, 15360.5))
+    assert np.corrcoef(stripes, seconds.reshape(16, 32).mean(axis=1))[0, 1] > 0.7

@@ -1,0 +1,1 @@
+"""What maintainers run: execute the notebooks, pair them, write their pages."""

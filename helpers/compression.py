@@ -27,17 +27,31 @@ _PIECE = 1 << 18
 _XZ_MEMORY = 256 << 20
 
 
-class _Bounded(io.BytesIO):
-    """A buffer that refuses to hold more than `limit` bytes."""
+class _Output(io.BytesIO):
+    """A buffer that takes at most `limit` bytes; `is_over` says that it was offered more."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
         self._limit = limit
+        self.is_over = False
 
     def write(self, piece: bytes) -> int:
-        if self.tell() + len(piece) > self._limit:
-            raise _too_large(self._limit)
-        return super().write(piece)
+        self.is_over = self.is_over or self.tell() + len(piece) > self._limit
+        return len(piece) if self.is_over else super().write(piece)
+
+
+class _Input(io.BytesIO):
+    """The stored bytes, for a decoder in C++ through which no exception may pass.
+
+    They end as soon as the output has had too much.
+    """
+
+    def __init__(self, stored: bytes, output: _Output) -> None:
+        super().__init__(stored)
+        self._output = output
+
+    def read(self, size: int | None = -1) -> bytes:
+        return b"" if self._output.is_over else super().read(size)
 
 
 class _Decoder(Protocol):
@@ -128,6 +142,12 @@ def _damaged(name: str, reason: object) -> CompressionError:
     return CompressionError(f"Expected a whole {name} file, but it is damaged or cut: {reason}")
 
 
+def _content(output: _Output, max_size: int) -> bytes:
+    if output.is_over:
+        raise _too_large(max_size)
+    return output.getvalue()
+
+
 def _plain(stored: bytes, max_size: int) -> bytes:
     if len(stored) > max_size:
         raise _too_large(max_size)
@@ -150,9 +170,9 @@ def _decode_with_ncompress(stored: bytes, max_size: int) -> bytes:
     from helpers.lzw import check
 
     check(stored)
-    output = _Bounded(max_size)
-    decode(io.BytesIO(stored), output)
-    return output.getvalue()
+    output = _Output(max_size)
+    decode(_Input(stored, output), output)
+    return _content(output, max_size)
 
 
 def _decode_with_unlzw3(stored: bytes, max_size: int) -> bytes:
@@ -231,29 +251,29 @@ def _inflate(
     error_type: type[Exception],
 ) -> bytes:
     """Decode all streams that the file holds end to end, with its checksums."""
-    output = _Bounded(max_size)
+    output = _Output(max_size)
     rest = memoryview(stored)
     try:
-        while rest:
+        while rest and not output.is_over:
             rest = _one_stream(rest, new_decoder(), output)
             # gzip and xz allow zero bytes behind a stream: tape blocks, alignment.
             if name in ("gzip", "xz") and rest[:1] == b"\0":
                 rest = memoryview(bytes(rest).lstrip(b"\0"))
     except (error_type, EOFError) as error:
         raise _damaged(name, error) from error
-    return output.getvalue()
+    return _content(output, max_size)
 
 
-def _one_stream(data: memoryview, decoder: _Decoder, output: _Bounded) -> memoryview:
+def _one_stream(data: memoryview, decoder: _Decoder, output: _Output) -> memoryview:
     """Decode one stream piece by piece; return what lies behind it."""
     taken = 0
-    while not decoder.eof:
+    while not decoder.eof and not output.is_over:
         piece = data[taken : taken + _PIECE] if decoder.needs_input else b""
         taken += len(piece)
         content = decoder.decompress(bytes(piece), _PIECE)
+        output.write(content)
         if not (content or piece or decoder.eof) and decoder.needs_input:
             raise EOFError("it ends too early")
-        output.write(content)
     return data[taken - len(decoder.unused_data) :]
 
 

@@ -26,7 +26,7 @@ MAX_VALUE = 10_000_000
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|--[^\n]*) | (?P<text>'(?:[^']|'')*') | (?P<quoted>"(?:[^"]|"")*")
       | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?) | (?P<word>[A-Za-z_]\w*)
-      | (?P<open>\() | (?P<close>\)) | (?P<end>;) | (?P<other>.)""",
+      | (?P<open>\() | (?P<close>\)) | (?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
 _READING = {
@@ -132,7 +132,7 @@ def translate(adql: str) -> str:
     QueryError
         If it is not a query at all.
     """
-    tokens = deque((match.lastgroup, match[0]) for match in _TOKEN.finditer(adql))
+    tokens = deque((match.lastgroup, match[0]) for match in _TOKEN.finditer(adql.rstrip("; \n")))
     first = next((text.upper() for kind, text in tokens if kind not in ("blank", "open")), "")
     if first not in ("SELECT", "WITH"):
         raise QueryError("a query begins with SELECT or WITH: the tables can only be read")
@@ -142,8 +142,8 @@ def translate(adql: str) -> str:
         kind, text = tokens.popleft()
         if kind == "open":
             limits.append("")
-        elif kind in ("close", "end"):
-            output.append(_limit(limits.pop() if len(limits) > 1 else ""))
+        elif kind == "close" and len(limits) > 1:
+            output.append(_limit(limits.pop()))
         elif kind == "word":
             text = _word(text, tokens, limits)
         output.append(text)
@@ -167,7 +167,8 @@ def _word(text: str, tokens: deque[tuple[str | None, str]], limits: list[str]) -
 
 
 def _limit(rows: str) -> str:
-    return f" LIMIT {rows}" if rows else ""
+    # On a line of its own, lest a comment swallow it.
+    return f"\nLIMIT {rows}" if rows else ""
 
 
 def _fill(connection: sqlite3.Connection, tables: list[Table]) -> None:

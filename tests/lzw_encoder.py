@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 
 CLEAR = 256
 
@@ -24,41 +24,44 @@ def compress(
         Places in `content` at which it does.
     """
     first = CLEAR + 1 if block_mode else CLEAR
-    table = {bytes([value]): value for value in range(256)}
-    codes, string = [], b""
-    for place, value in enumerate(content):
-        longer = string + bytes([value])
-        if longer in table:
-            string = longer
+    # Strings of the table as (code of the string without its last byte, last byte).
+    table: dict[tuple[int, int], int] = {}
+    codes, string = [], content[0] if content else None
+    for place, value in enumerate(content[1:], start=1):
+        if (string, value) in table:
+            string = table[string, value]
             continue
-        codes.append(table[string])
-        if len(table) - 256 + first < 1 << width:
-            table[longer] = len(table) - 256 + first
-        string = bytes([value])
+        codes.append(string)
+        if len(table) + first < 1 << width:
+            table[string, value] = len(table) + first
+        string = value
         if block_mode and place in clear_at:
             codes.append(CLEAR)
-            table = {bytes([value]): value for value in range(256)}
-    if string:
-        codes.append(table[string])
+            table.clear()
+    if string is not None:
+        codes.append(string)
     header = bytes([0x1F, 0x9D, width | (0x80 if block_mode else 0)])
-    return header + _pack(codes, width, first)
+    return header + b"".join(_packed(codes, width, first))
 
 
-def _pack(codes: list[int], greatest: int, first: int) -> bytes:
+def _packed(codes: list[int], greatest: int, first: int) -> Iterator[bytes]:
     """Write codes with the width that the reader's table has reached."""
-    packed, run, width, last = b"", [], 9, first - 2
+    run, width, last = [], 9, first - 2
     for code in codes:
         if last >= (1 << width) - 1 and width < greatest:
-            packed, run, width = packed + _run(run, width, whole=True), [], width + 1
+            yield _run(run, width, whole=True)
+            run, width = [], width + 1
         run.append(code)
         last = min(last + 1, (1 << greatest) - 1)
         if code == CLEAR and first > CLEAR:
-            packed, run, width, last = packed + _run(run, width, whole=True), [], 9, first - 2
-    return packed + _run(run, width, whole=False)
+            yield _run(run, width, whole=True)
+            run, width, last = [], 9, first - 2
+    yield _run(run, width, whole=False)
 
 
 def _run(codes: list[int], width: int, *, whole: bool) -> bytes:
     """Codes of one width, the least significant bit first; whole groups of eight if asked."""
-    bits = sum(code << number * width for number, code in enumerate(codes))
+    bits = "".join(f"{code:0{width}b}" for code in reversed(codes)) or "0"
     groups = -(-len(codes) // 8)
-    return bits.to_bytes(groups * width if whole else -(-len(codes) * width // 8), "little")
+    size = groups * width if whole else -(-len(codes) * width // 8)
+    return int(bits, 2).to_bytes(size, "little")

@@ -61,6 +61,8 @@ def test_conditions_select_rows(where: str, expected: list[str]) -> None:
     ("query", "rows"),
     [
         ("SELECT TOP 2 name FROM sky.stars ORDER BY ra", [("Crab",), ("Cygnus",)]),
+        ("SELECT TOP 1 name FROM sky.stars ORDER BY ra; ", [("Crab",)]),
+        ("SELECT TOP 1 name FROM sky.stars ORDER BY ra -- first", [("Crab",)]),
         ("SELECT name FROM sky.stars ORDER BY ra OFFSET 2", [("Cas A",)]),
         ("SELECT DISTINCT TOP 1 name FROM sky.stars ORDER BY ra OFFSET 1;", [("Cygnus",)]),
         (

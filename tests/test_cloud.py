@@ -386,6 +386,8 @@ def nested(depth: int) -> object:
         ('{"aws": {"bucket": "ABC", "path": "d"}}', "ABC"),
         ('{"aws": {"bucket": "abc", "path": "d", "region": "evil.org/"}}', "evil.org/"),
         ('{"aws": {"bucket": "abc", "path": "d", "access": "perhaps"}}', "perhaps"),
+        ("[" * 8_000 + "]" * 8_000, "too deep"),
+        ("{'a':" * 3_000 + "1" + "}" * 3_000, "too deep"),
         ("[" * 100_000, r"\[\[\["),
         ("{'a':" * 100_000, "too deep"),
         ("{" + "-" * 10_000 + "1}", "---"),

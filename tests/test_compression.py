@@ -68,18 +68,15 @@ def outcome(function: Callable[[bytes], bytes], data: bytes) -> bytes | str:
 
 
 def zstd_compress(content: bytes) -> bytes:
-    if find_spec("compression.zstd") if find_spec("compression") else False:
-        from compression import zstd
-    else:
-        zstd = pytest.importorskip("backports.zstd")
-    return zstd.compress(content)
+    name = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+    return pytest.importorskip(name).compress(content)
 
 
 FORMATS: dict[str, Callable[[bytes], bytes]] = {
     "LZW": lzw_encoder.compress,
     "gzip": gzip.compress,
     "bzip2": bz2.compress,
-    "xz": lzma.compress,
+    "xz": lambda content: lzma.compress(content, preset=0),
     "zstd": zstd_compress,
     "plain": lambda content: content,
 }
@@ -196,8 +193,8 @@ def test_what_is_not_bytes_is_a_type_error(data):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_bomb_is_refused_before_memory_is_spent(decoder, name):
-    # A compressed size of a few kilobytes, tens of megabytes of content.
-    bomb = FORMATS[name](fits_bytes(1, 1) + bytes(10_000 * BLOCK))
+    # A few kilobytes that hold 11 MB.
+    bomb = FORMATS[name](fits_bytes(1, 1) + bytes(4_000 * BLOCK))
     tracemalloc.start()
     try:
         with pytest.raises(CompressionError, match="more than 1000000 bytes"):
@@ -205,7 +202,7 @@ def test_a_bomb_is_refused_before_memory_is_spent(decoder, name):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 16e6
+    assert peak < 10e6
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -247,9 +244,9 @@ def test_real_stream_of_an_archive(decoder):
 @pytest.mark.parametrize("block_mode", [True, False])
 @pytest.mark.parametrize("width", range(10, 17))
 def test_full_table_of_every_width(decoder, width, block_mode):
-    content = fits_bytes(blocks=60, alphabet=256)
+    content = fits_bytes(blocks=40, alphabet=256)
     stored = lzw_encoder.compress(
-        content, width=width, block_mode=block_mode, clear_at={100, 5000, 5001, 150_000}
+        content, width=width, block_mode=block_mode, clear_at={100, 5000, 5001, 100_000}
     )
     assert decompress(stored) == content
 

@@ -6,6 +6,7 @@ import ast
 import gzip
 import io
 import json
+from collections.abc import Iterator
 from importlib.resources import files
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ import pytest
 import pyvo
 import requests
 from astropy import units as u
+from astropy.config.paths import set_temp_cache
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.io.votable import parse
@@ -29,6 +31,13 @@ CENTRE_ID = "ivo://nasa.heasarc/chanmaster?1/chandra.obs.img.cntr.fits"
 CENTRE_KEY = "chandra/data/byobsid/1/13751/primary/acisf13751N004_cntr_img2.fits.gz"
 CRAB = SkyCoord(83.63321, 22.01446, unit="deg")
 CAS_A = SkyCoord(350.8664, 58.8117, unit="deg")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def vocabularies_stay_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what pyvo downloads out of the user's own cache."""
+    with set_temp_cache(tmp_path_factory.mktemp("astropy")):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +193,12 @@ def test_a_fits_image_has_its_jpeg_as_preview_and_a_jpeg_has_none() -> None:
     assert [row.content_type for row in image.bysemantics("#preview")] == ["image/jpeg"]
     jpeg = DatalinkResults.from_result_url(f"{DATALINK}?id={CENTRE_ID.replace('fits', 'jpg')}")
     assert [row.semantics for row in jpeg] == ["#this"]
+
+
+def test_the_older_identifier_names_all_images_of_an_observation() -> None:
+    links = DatalinkResults.from_result_url(f"{DATALINK}/chanmaster?id=1:chandra.obs.img")
+    names = [row.access_url.rsplit("_", 2)[-2:] for row in links.bysemantics("#this")]
+    assert names == [["cntr", "img2.fits.gz"], ["full", "img2.fits.gz"]]
 
 
 def test_several_identifiers_can_be_posted_and_an_unknown_one_has_an_error_row() -> None:

@@ -63,6 +63,12 @@ def test_cloud_access_names_the_object_that_sia_url_names(sia) -> None:
         assert place["key"] == f"wise/allwise/images/p3am_cdd/{rest}"
 
 
+def test_each_image_names_its_own_uncertainty_and_coverage_maps(sia) -> None:
+    for row in sia.search(CRAB, size=0):
+        for kind, column in (("unc", "unc_url"), ("cov", "cov_url")):
+            assert row[column] == row["sia_url"].replace("-int-3.fits", f"-{kind}-3.fits.gz")
+
+
 #: Name, datatype, array size and UCD of each column, as IRSA's own service writes them.
 COLUMNS = [
     ("sia_title", "char", "*", "VOX:Image_Title"),

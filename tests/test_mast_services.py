@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("replica_world")
 
 PORTAL = "https://mast.stsci.edu"
 RESOLVER = "http://mastresolver.stsci.edu/Santa-war/query"
-CRAB = "83.63308 22.01450"
+CRAB = SkyCoord(83.63308, 22.01450, unit="deg")
 RED = "mast:PS1/product/rings.v3.skycell.1784.059.stk.r.unconv.fits"
 RED_KEY = (
     "panstarrs/ps1/public/rings.v3.skycell/1784/059/rings.v3.skycell.1784.059.stk.r.unconv.fits"
@@ -314,7 +314,7 @@ def test_objectname_query_goes_through_the_resolver(cloud):
 
 def test_coordinates_query_with_filters(cloud):
     table = cloud.query_criteria(
-        coordinates=SkyCoord(CRAB, unit="deg"), instrument_name="GPC1", filters=["r", "z"]
+        coordinates=CRAB, instrument_name="GPC1", filters=["r", "z"]
     )
     assert set(table["filters"]) == {"r", "z"}
     assert table["s_ra"].dtype == np.float64
@@ -343,7 +343,7 @@ def test_region_query_and_its_count(cloud):
 
 def test_a_query_without_result_warns(cloud):
     with pytest.warns(NoResultsWarning):
-        assert len(cloud.query_region("10 -70", radius="1 deg")) == 0
+        assert len(cloud.query_region(SkyCoord(10, -70, unit="deg"), radius="1 deg")) == 0
 
 
 def test_pagination_of_the_client(cloud):

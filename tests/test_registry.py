@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib.resources import files
 
 import pytest
 import pyvo
 import requests
 from astropy import units as u
+from astropy.config.paths import set_temp_cache
 from astropy.io.votable import parse
 from pyvo import registry
 from pyvo.io.vosi import parse_capabilities
@@ -21,6 +23,13 @@ CHANMASTER = "ivo://nasa.heasarc/chanmaster"
 ALLWISE = "ivo://irsa.ipac/wise/images/allwise/p3am_cdd"
 TWOMASS = "ivo://irsa.ipac/2mass/images/asky"
 RECORDED = files("pyvo").joinpath("registry/tests/data")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def vocabularies_stay_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what pyvo downloads out of the user's own cache."""
+    with set_temp_cache(tmp_path_factory.mktemp("astropy")):
+        yield
 
 
 @pytest.fixture(params=["with UNION", "without UNION"])

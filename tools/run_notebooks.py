@@ -24,7 +24,7 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 from traitlets.config import Config
 
-from tools.notebook_files import NOTEBOOKS, ROOT, read_source, sources
+from tools.notebook_files import NOTEBOOKS, ROOT, code_cells, read_source, sources
 
 BUILD = ROOT / "build"
 #: Longest time for one cell, seconds: data may have to be made first.
@@ -132,11 +132,6 @@ def _client(notebook: NotebookNode, sockets: str, bar: tqdm) -> NotebookClient:
         on_cell_executed=lambda **_: bar.update(),
         record_timing=False,
     )
-
-
-def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
-    """Return the cells that hold code."""
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def _number(notebook: NotebookNode, index: int) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.datastructures import MultiDict
 
 from replica import votable
+from replica.adql_functions import to_mjd
 from replica.geometry import corners
 from replica.holdings import Product
 from replica.regions import Region
@@ -113,7 +114,8 @@ def _is_wanted(product: Product, query: ImageQuery) -> bool:
 
 
 def _row(observation: Observation, product: Product) -> list[Any]:
-    facts = chanmaster.facts(product) | _obscore(observation, product) | _sia(product)
+    facts = chanmaster.facts(product) | _coverage(product) | _access(observation, product)
+    facts |= _sia(product)
     return [facts[field.name] for field in _FIELDS]
 
 
@@ -128,23 +130,34 @@ def identifier(observation: Observation, product: Product) -> str:
     return f"ivo://nasa.heasarc/{chanmaster.TABLE}?{observation.row}/{product_id}"
 
 
-def _obscore(observation: Observation, product: Product) -> dict[str, Any]:
-    start = chanmaster.facts(product)["time"]
+def _coverage(product: Product) -> dict[str, Any]:
+    """ObsCore columns: when, where on the sky and in which light."""
+    start = to_mjd(product.start)
     return {
-        "datalink": str(observation.row),
         "t_min": start,
         "t_resolution": None,
         "t_max": start + product.exposure / 86400,
         "t_exptime": product.exposure,
+        "em_min": _EM_MIN,
+        "em_max": _EM_MAX,
         "em_res_power": None,
         "s_region": str(Region(tuple(corners(product)))).replace("POLYGON", "POLYGON ICRS"),
         "s_ra": product.ra,
         "s_dec": product.dec,
         "s_resolution": 0.5,
-        "access_estsize": None,
         "s_fov": product.width,
         "o_ucd": "phot.count",
+        "pol_states": "",
+    }
+
+
+def _access(observation: Observation, product: Product) -> dict[str, Any]:
+    """ObsCore columns: what it is and where to get it."""
+    return {
+        "datalink": str(observation.row),
         "access_url": datalink_url(observation, product),
+        "access_format": "application/x-votable+xml;content=datalink",
+        "access_estsize": None,
         "obs_publisher_did": identifier(observation, product),
         "obs_id": product.obs_id,
         "obs_collection": chanmaster.TABLE,
@@ -152,12 +165,8 @@ def _obscore(observation: Observation, product: Product) -> dict[str, Any]:
         "target_name": product.target,
         "instrument_name": product.instrument,
         "facility_name": "CHANDRA",
-        "pol_states": "",
         "calib_level": 2,
-        "access_format": "application/x-votable+xml;content=datalink",
         "dataproduct_type": "image",
-        "em_min": _EM_MIN,
-        "em_max": _EM_MAX,
     }
 
 

@@ -121,7 +121,9 @@ def _roll(product: Product) -> float:
     return float(generator("roll", product.obs_id).uniform(0, 360))
 
 
-def _array_axes(product, east, north) -> tuple[np.ndarray, np.ndarray]:
+def _array_axes(
+    product: Product, east: np.ndarray, north: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Offsets across the columns of the chips and along them, arcseconds."""
     roll = np.radians(_roll(product))
     sin, cos = np.sin(roll), np.cos(roll)
@@ -148,7 +150,7 @@ def _exposed(product: Product, step: float) -> np.ndarray:
 def _write_preview(counts: np.ndarray, path: Path) -> None:
     """False colours from black over red and yellow to white, asinh stretch, north up."""
     top = np.percentile(counts[counts > 0], 99.8)
-    level = np.clip(np.arcsinh(counts[::-1] * 30 / top) / np.arcsinh(30), 0, 1)
+    level = np.clip(np.arcsinh(counts[::-1] * (30 / top)) / np.arcsinh(30), 0, 1)
     channels = [np.clip(3 * level - shift, 0, 1) for shift in (0, 1, 2)]
     pixels = (255 * np.stack(channels, axis=-1)).astype(np.uint8)
     Image.fromarray(pixels).save(path, "JPEG", quality=88)
@@ -170,7 +172,7 @@ def _good_times(product: Product) -> fits.BinTableHDU:
         fits.Column("START", "1D", "s", array=np.array([start])),
         fits.Column("STOP", "1D", "s", array=np.array([stop])),
     ]
-    header = fits.Header([*_mission_cards(product), ("HDUNAME", "GTI7", "ASCDM block name")])
+    header = fits.Header([*_mission_cards(product), ("HDUNAME", "GTI", "ASCDM block name")])
     return fits.BinTableHDU.from_columns(columns, header, name="GTI")
 
 

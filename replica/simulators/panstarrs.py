@@ -114,10 +114,9 @@ def _write_mask(product: Product, path: Path) -> None:
     counts = _counts_of_zero(product)
     add_stars(stars, _wcs(product), product.band, counts, _seeing(band), 2e4)
     limit = 2 * band.softening * np.sinh((_ZERO + _SCALE * _BLANK) / POGSON)
-    mask = np.where(stars > limit, _SATURATED, 0) + np.where(stars > limit / 9, _STAR_CORE, 0)
-    hdu = fits.CompImageHDU(
-        mask.astype(np.uint16), _header(product), "COMPRESSED_IMAGE", "GZIP_1", (1, WIDTH)
-    )
+    mask = (stars > limit) * np.uint16(_SATURATED)
+    mask |= (stars > limit / 9) * np.uint16(_STAR_CORE)
+    hdu = fits.CompImageHDU(mask, _header(product), "COMPRESSED_IMAGE", "GZIP_1", (1, WIDTH))
     fits.HDUList([_primary(), hdu]).writeto(path, overwrite=True)
 
 
@@ -144,7 +143,13 @@ def _coverage(product: Product) -> np.ndarray:
     return np.clip(coverage + big, 0.05, None).astype(np.float32)
 
 
-def _write_scaled(image, header, path, scale=_SCALE, zero=_ZERO) -> None:
+def _write_scaled(
+    image: np.ndarray,
+    header: fits.Header,
+    path: Path,
+    scale: float = _SCALE,
+    zero: float = _ZERO,
+) -> None:
     """Write as 16-bit integers, compressed by RICE_1; values above the range are blank.
 
     The scaling cards go in afterwards, since astropy would not keep them otherwise.

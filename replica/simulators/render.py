@@ -12,6 +12,7 @@ from replica.simulators.stars import catalogue
 #: Exponent of the Moffat profile of all stars (Trujillo et al. 2001, MNRAS 328, 977, find
 #: 2.5 for typical seeing, 4.765 for pure turbulence).
 MOFFAT_BETA = 3.5
+_BATCH = 2_000_000  # pixels of stamps in memory at once
 
 
 def moffat(square: np.ndarray, fwhm: float) -> np.ndarray:
@@ -60,11 +61,13 @@ def _radii(flux: np.ndarray, fwhm: float, floor: float) -> np.ndarray:
     return np.where(flux * moffat(np.zeros(1), fwhm) > floor, radius, 0)
 
 
-def _add_stamps(image, x, y, flux, fwhm, radius, batch=2_000_000) -> None:
-    """Add round stamps of one radius, in batches of `batch` pixels to spare memory."""
+def _add_stamps(
+    image: np.ndarray, x: np.ndarray, y: np.ndarray, flux: np.ndarray, fwhm: float, radius: int
+) -> None:
+    """Add round stamps of one radius, in batches to spare memory."""
     steps = np.arange(-radius, radius + 1)
     down, right = (axis.ravel() for axis in np.meshgrid(steps, steps, indexing="ij"))
-    count = max(1, batch // down.size)
+    count = max(1, _BATCH // down.size)
     for start in range(0, x.size, count):
         part = slice(start, start + count)
         column = np.rint(x[part]).astype(int)[:, None] + right

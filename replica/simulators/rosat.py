@@ -37,7 +37,7 @@ _STEP = 1 / 15  # degrees from one scan to the next
 _BACKGROUND_PHOTONS, _CRAB_PHOTONS = 130_000, 150_000
 _OTHER_SOURCES = 46
 _CRAB_WIDTH, _POINT_WIDTH = 105.0, 90.0  # full widths at half maximum, arcseconds
-_MISSION_START = Time("1990-06-21T21:06:50", scale="utc")  # time 0 of the spacecraft's clock
+_MISSION_START = Time("1990-06-01T21:06:50", scale="utc")  # zero of the files' times
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,9 @@ def _sky_positions(product: Product, rng: np.random.Generator) -> tuple[np.ndarr
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
-def _blob(rng, place, count: int, width: float) -> np.ndarray:
+def _blob(
+    rng: np.random.Generator, place: tuple[float, float] | np.ndarray, count: int, width: float
+) -> np.ndarray:
     """Photons of a point source, shape (2, count): a Gaussian and a tenth in wide wings."""
     sigma = width / 2.3548 / 3600 * np.where(rng.random(count) < 0.1, 2.5, 1.0)
     return np.reshape(place, (2, 1)) + sigma * rng.standard_normal((2, count))
@@ -127,7 +129,9 @@ def _channels(rng: np.random.Generator, count: int, mean: float) -> np.ndarray:
     return np.where((channels < 11) | (channels > 240), rng.integers(11, 241, count), channels)
 
 
-def _detected(rng, scans: Scans, x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+def _detected(
+    rng: np.random.Generator, scans: Scans, x: np.ndarray, y: np.ndarray
+) -> dict[str, np.ndarray]:
     """Send each photon to one scan that covers it, and to a place on the detector."""
     reach = int(_RADIUS / _STEP)
     nearest = np.searchsorted(scans.offset, x)

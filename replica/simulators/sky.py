@@ -7,6 +7,7 @@ ARA&A 46, 127, section 2.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -61,8 +62,7 @@ def nebula(
     Returns
     -------
     ndarray of float32, shape (512/step, 512/step)
-        Rows to the north, columns to the east; the sum over the sky is 1 per
-        square arcsecond.
+        Per square arcsecond, the integral over the sky is 1.  Rows go north, columns east.
     """
     lines = _filament_plate(step) * _ionised(*plate_offsets(step), ionisation)
     plate = filament_share * _unit(lines, step)
@@ -139,7 +139,14 @@ def _along_axes(east: np.ndarray, north: np.ndarray) -> tuple[np.ndarray, np.nda
     return (x * sin + y * cos) / HALF_AXES[0], (y * sin - x * cos) / HALF_AXES[1]
 
 
-def _half_shell(number, radius, east, north, long, short) -> np.ndarray:
+def _half_shell(
+    number: int,
+    radius: float,
+    east: np.ndarray,
+    north: np.ndarray,
+    long: np.ndarray,
+    short: np.ndarray,
+) -> np.ndarray:
     """One web on the near or far side of a shell, crowded and brighter at the limb."""
     warp = (_field(f"warp {number} {axis}", 4, 9, 17, 35)(east, north) for axis in "ab")
     x, y = ((axis + 0.055 * bend) / radius for axis, bend in zip((long, short), warp, strict=True))
@@ -181,7 +188,7 @@ def _smooth_step(x: np.ndarray) -> np.ndarray:
     return t * t * (3 - 2 * t)
 
 
-def _field(name: str, *knots: int):
+def _field(name: str, *knots: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """Fractal noise of the sky as a function of east and north offsets."""
     plate = _field_plate(name, knots)
     return lambda east, north: sample(plate, north + HALF_PLATE, east + HALF_PLATE)

@@ -53,7 +53,9 @@ def _boost(azimuth: np.ndarray) -> np.ndarray:
     return (1 - towards) ** -(1 + _INDEX)
 
 
-def _torus(radius, azimuth, along, across) -> np.ndarray:
+def _torus(
+    radius: np.ndarray, azimuth: np.ndarray, along: np.ndarray, across: np.ndarray
+) -> np.ndarray:
     """The bright ring of wound fibres; its tube is thick, so its outer edge is soft."""
     bend = 4.0 * _texture("fibres", along, across, (11, 23, 47))
     distance = radius + bend - TORUS
@@ -93,7 +95,9 @@ def _counter_jet(along: np.ndarray, across: np.ndarray) -> np.ndarray:
     return 0.15 * present * np.exp(-(((across - spine) / width) ** 2))
 
 
-def _texture(name: str, along, across, knots: tuple[int, ...]) -> np.ndarray:
+def _texture(
+    name: str, along: np.ndarray, across: np.ndarray, knots: tuple[int, ...]
+) -> np.ndarray:
     """Fractal noise of the sky over 320", unit variance."""
     plate = fractal(generator("x-rays", name), 513, knots)
     return sample(plate, across * 1.6 + 256, along * 1.6 + 256)

@@ -1,0 +1,71 @@
+"""Execute the notebooks on the replica and write their outputs into the paired ``.ipynb``.
+
+``python -m tools.pair_notebooks [NAME ...]``; run again it changes nothing: an output that
+differs only in what must vary (``notebooks/outputs_that_vary.cfg``) stays as it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from configparser import ConfigParser
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from tqdm import tqdm
+
+from tools.notebook_files import NOTEBOOKS, code_cells, pair_of, read_source, sources
+from tools.run_notebooks import make_data, run
+
+#: Written when a pair is out of step, and by the tests that find it so.
+COMMAND = "make notebooks"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Pair the named notebooks, or all; return 1 if a cell failed."""
+    parser = argparse.ArgumentParser(prog="python -m tools.pair_notebooks", description=__doc__)
+    parser.add_argument("name", nargs="*", help="notebooks to pair (default: all)")
+    options = parser.parse_args(arguments)
+    os.environ["ARCHIVES"] = "replica"
+    make_data()
+    failures = [failure for source in sources(options.name) if (failure := pair(source))]
+    sys.stderr.writelines(failures)
+    return 1 if failures else 0
+
+
+def pair(source: Path) -> str:
+    """Execute one source and write its pair; return the failure, if there is one."""
+    notebook = read_source(source)
+    with tqdm(total=len(code_cells(notebook)), desc=source.stem, unit="cell") as bar:
+        result = run(source.stem, notebook, bar)
+    if result.failure:
+        return f"{source.name}, {result.failure}\n"
+    # The version would make a difference between machines that is none.
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    if pair_of(source).exists():
+        _keep_equal_outputs(notebook, nbformat.read(pair_of(source), as_version=4))
+    nbformat.write(notebook, pair_of(source))
+    return ""
+
+
+def _keep_equal_outputs(new: NotebookNode, old: NotebookNode) -> None:
+    for cell, before in zip(code_cells(new), code_cells(old), strict=False):
+        if sanitised(cell.outputs) == sanitised(before.outputs):
+            cell.outputs = before.outputs
+
+
+def sanitised(outputs: list[NotebookNode]) -> str:
+    """Return outputs as text in which that which must vary is replaced."""
+    config = ConfigParser(interpolation=None)
+    config.read(NOTEBOOKS / "outputs_that_vary.cfg", encoding="utf-8")
+    text = repr(outputs)
+    for section in config.sections():
+        text = re.sub(config[section]["regex"], config[section]["replace"], text)
+    return text
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

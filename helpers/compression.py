@@ -28,16 +28,15 @@ _XZ_MEMORY = 256 << 20
 
 
 class _Output(io.BytesIO):
-    """A buffer that takes at most `limit` bytes; `is_over` says that it was offered more."""
+    """A buffer that takes at most `limit` bytes; `room` is negative once it was offered more."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
-        self._limit = limit
-        self.is_over = False
+        self.room = limit
 
     def write(self, piece: bytes) -> int:
-        self.is_over = self.is_over or self.tell() + len(piece) > self._limit
-        return len(piece) if self.is_over else super().write(piece)
+        self.room -= len(piece)
+        return super().write(piece) if self.room >= 0 else len(piece)
 
 
 class _Input(io.BytesIO):
@@ -51,7 +50,7 @@ class _Input(io.BytesIO):
         self._output = output
 
     def read(self, size: int | None = -1) -> bytes:
-        return b"" if self._output.is_over else super().read(size)
+        return super().read(size) if self._output.room >= 0 else b""
 
 
 class _Decoder(Protocol):
@@ -143,7 +142,7 @@ def _damaged(name: str, reason: object) -> CompressionError:
 
 
 def _content(output: _Output, max_size: int) -> bytes:
-    if output.is_over:
+    if output.room < 0:
         raise _too_large(max_size)
     return output.getvalue()
 
@@ -254,7 +253,7 @@ def _inflate(
     output = _Output(max_size)
     rest = memoryview(stored)
     try:
-        while rest and not output.is_over:
+        while rest and output.room >= 0:
             rest = _one_stream(rest, new_decoder(), output)
             # gzip and xz allow zero bytes behind a stream: tape blocks, alignment.
             if name in ("gzip", "xz") and rest[:1] == b"\0":
@@ -267,7 +266,7 @@ def _inflate(
 def _one_stream(data: memoryview, decoder: _Decoder, output: _Output) -> memoryview:
     """Decode one stream piece by piece; return what lies behind it."""
     taken = 0
-    while not decoder.eof and not output.is_over:
+    while not decoder.eof and output.room >= 0:
         piece = data[taken : taken + _PIECE] if decoder.needs_input else b""
         taken += len(piece)
         content = decoder.decompress(bytes(piece), _PIECE)

@@ -123,12 +123,13 @@ def _require(holds: object, why: str) -> None:
 def _data_and_wcs(image: object) -> tuple[np.ndarray, WCS]:
     """Return the pixels, NaN where masked, and the WCS that belongs to them."""
     import numpy as np
-    from astropy.wcs import WCS
+
+    from helpers.celestial import celestial_wcs
 
     data, wcs = getattr(image, "data", None), getattr(image, "wcs", None)
     has_wcs = wcs is not None or hasattr(image, "header")
     _require(data is not None and has_wcs, f"no image in a {type(image).__name__}")
-    wcs = wcs or WCS(image.header)
+    wcs = wcs if wcs is not None else celestial_wcs(image.header)
     _require(wcs.has_celestial, "the image's WCS has no celestial axes")
     data = np.ma.filled(np.ma.asarray(data, dtype=float), np.nan)
     _require(data.ndim == 2, f"an image has two axes, this array has {data.ndim}")

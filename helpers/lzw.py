@@ -27,6 +27,9 @@ _LITERALS = 256
 _FIRST_WIDTH = 9
 #: Codes looked at in one step once the table is full; a multiple of eight.
 _STEP = 1 << 14
+#: Each emptying of the table costs a fixed time, and compress never empties one that is not
+#: full.  So look at no more bytes than this many times the stream, and some for nothing.
+_PATIENCE, _FREE = 64, 1 << 26
 
 
 class StreamError(ValueError):
@@ -46,7 +49,7 @@ class Layout:
     boundary : numpy.ndarray
         Byte at which the next code lies if this one empties the table.
     limit : numpy.ndarray
-        Greatest code that is allowed at each place.
+        Greatest code that is allowed at each place while the table is not full.
     """
 
     start: np.ndarray
@@ -103,7 +106,7 @@ def check(data: bytes) -> None:
 def output_size(data: bytes) -> int:
     """Number of bytes that the stream decodes to; raises like `check`."""
     _, first = read_header(data)
-    size, lengths = 0, np.ones(0, int)
+    size, lengths = 0, np.ones(0, np.int64)
     for codes, table_is_empty in _runs(data):
         if table_is_empty:
             lengths = _string_lengths(codes, first)
@@ -115,17 +118,20 @@ def _runs(data: bytes) -> Iterator[tuple[np.ndarray, bool]]:
     """Give the stream's codes run by run, and whether the table was empty before the run."""
     greatest, first = read_header(data)
     filling, full = _filling(greatest, first), _full(greatest)
-    place, layout = _HEADER, filling
+    place, layout, seen = _HEADER, filling, 0
     while place < len(data):
+        rest = len(data) - place
+        seen += min(layout.span, rest)
+        if seen > _PATIENCE * len(data) + _FREE:
+            raise StreamError("it empties its table over and over")
         codes = _codes(data, place, layout)
         clear = _position_of_clear(codes) if first > _CLEAR else None
         if clear == 0 and place == _HEADER:
             raise StreamError("it begins with a code for an empty table")
-        if clear is None and len(codes) < len(layout.start):
-            _check_end(layout, len(codes), len(data) - place)
+        if clear is None:
+            _check_end(layout, len(codes), rest)
         codes = codes[:clear]
-        if (codes > layout.limit[: len(codes)]).any():
-            raise StreamError("it has a code that stands for nothing yet")
+        _check_codes(layout, codes)
         yield codes, layout is filling
         place += layout.span if clear is None else int(layout.boundary[clear])
         layout = full if clear is None else filling
@@ -149,9 +155,14 @@ def _position_of_clear(codes: np.ndarray) -> int | None:
 
 
 def _check_end(layout: Layout, count: int, available: int) -> None:
-    """A whole byte behind the last code is the beginning of another code."""
-    if available * 8 - int(layout.start[count]) >= 8:
+    """A whole byte behind the stream's last code is the beginning of another code."""
+    if count < len(layout.start) and available * 8 - int(layout.start[count]) >= 8:
         raise StreamError("it ends inside a code")
+
+
+def _check_codes(layout: Layout, codes: np.ndarray) -> None:
+    if (codes[: len(layout.limit)] > layout.limit[: len(codes)]).any():
+        raise StreamError("it has a code that stands for nothing yet")
 
 
 @lru_cache
@@ -177,7 +188,7 @@ def _full(greatest: int) -> Layout:
     """Layout of the codes behind the full table."""
     number = np.arange(_STEP)
     width = np.full(_STEP, greatest)
-    return _layout(number * width, width, (number // 8 + 1) * width, (1 << width) - 1)
+    return _layout(number * width, width, (number // 8 + 1) * width, limit=number[:0])
 
 
 def _layout(
@@ -201,10 +212,10 @@ def _string_lengths(codes: np.ndarray, first: int) -> np.ndarray:
     chains of earlier codes are followed at once, each step twice as far as the one before.
     """
     count = len(codes)
-    depth = np.append(np.ones(count, int), 0)
-    earlier = np.append(np.where(codes < _LITERALS, count, codes.astype(int) - first), count)
+    depth = np.append(np.ones(count, np.int64), 0)
+    earlier = np.append(np.where(codes < _LITERALS, count, codes.astype(np.int64) - first), count)
     while (earlier < count).any():
         depth, earlier = depth + depth[earlier], earlier[earlier]
-    lengths = np.ones(first + count, int)
+    lengths = np.ones(first + count, np.int64)
     lengths[first:] += depth[:-1]
     return lengths

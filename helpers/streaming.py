@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.byte_ranges import Slices, plain_image, table_rows, tiles
+from helpers.celestial import celestial_wcs
 from helpers.cloud import CloudLocation, cloud_location
 from helpers.compression import decompress
 from helpers.errors import ArchiveAccessError, CutoutError, FitsError
 from helpers.remote import read_all
-from helpers.remote_fits import celestial_wcs, remote_fits
+from helpers.remote_fits import remote_fits
 from helpers.sparse_file import SparseFile
 
 if TYPE_CHECKING:
@@ -292,10 +293,14 @@ def _plan(name: str, image: Any, wcs: WCS, position: SkyCoord, size: Quantity | 
     except (NoOverlapError, ValueError) as error:
         middle = wcs.pixel_to_world(*((length - 1) / 2 for length in reversed(nothing.shape)))
         raise CutoutError(
-            f"a cutout of {size} about {position.to_string('decimal', precision=4)} lies outside {name}, "
-            f"whose centre is {middle.to_string('decimal', precision=4)} (degrees)",
+            f"a cutout of {size} about {_degrees(position)} lies outside {name}, whose centre is "
+            f"{_degrees(middle)} (degrees)",
             name,
         ) from error
+
+
+def _degrees(position: SkyCoord) -> str:
+    return position.to_string("decimal", precision=4)
 
 
 def _planes(name: str, image: Any, plane: int | None) -> Slices:

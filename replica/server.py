@@ -21,6 +21,7 @@ from replica.front_door import FrontDoor
 from replica.request_log import LogRequests, RequestLog
 
 LOOPBACK = "127.0.0.1"
+ASTROPY_CACHE = "astropy-cache"
 #: Packages that the replica lends to the programs it runs; see `replica.trust`.
 TRUST_FOLDER = Path(__file__).parent / "trust"
 
@@ -70,6 +71,8 @@ class Replica:
             **dict.fromkeys(bundle, str(self.certificate)),
             **dict.fromkeys(("FSSPEC_HTTP", "FSSPEC_HTTPS"), through_proxy),
             "AWS_EC2_METADATA_DISABLED": "true",
+            # Simulated files must not stay in the user's cache under the real addresses.
+            "ASTROPY_CACHE_DIR": str(self.certificate.with_name(ASTROPY_CACHE)),
             "ARCHIVES": "replica",
             "ARCHIVES_REPLICA": self.proxy,
         }
@@ -79,6 +82,7 @@ class Replica:
 async def running(settings: Settings) -> AsyncIterator[Replica]:
     """Run a replica for the length of the block."""
     with TemporaryDirectory(prefix="replica-") as folder:
+        (Path(folder) / ASTROPY_CACHE).mkdir()
         certificates = Certificates(Path(folder) / "replica-authority.pem")
         request_log = RequestLog(settings.log)
         listener = _loopback_socket()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import fsspec.config
 import pytest
 from worlds import World, replica
 
@@ -15,6 +16,8 @@ def replica_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with replica(tmp_path_factory.mktemp("replica")) as world:
         before = dict(os.environ)
         os.environ.update(world.environment)
+        # fsspec reads its variables once, when it is imported.
+        fsspec.config.set_conf_env(fsspec.config.conf)
         yield world
         os.environ.clear()
         os.environ.update(before)

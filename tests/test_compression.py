@@ -269,6 +269,7 @@ def test_streams_of_compress_itself(decoder):
         (b"\x1f\x9d\x91SSS", "third byte is 0x91"),
         (b"\x1f\x9d\x90\x00\x01\x00", "empty table"),
         (b"\x1f\x9d\x90\xff\xff\xff", "stands for nothing"),
+        (b"\x1f\x9d\x90S\0" + bytes([0, 1] + [0] * 7) * 400_000, "over and over"),
         (lzw_encoder.compress(b"text, not FITS"), "Expected FITS"),
         (lzw_encoder.compress(fits_bytes()) + b"\0", "ends inside a code|2880"),
     ],

@@ -313,9 +313,7 @@ def test_objectname_query_goes_through_the_resolver(cloud):
 
 
 def test_coordinates_query_with_filters(cloud):
-    table = cloud.query_criteria(
-        coordinates=CRAB, instrument_name="GPC1", filters=["r", "z"]
-    )
+    table = cloud.query_criteria(coordinates=CRAB, instrument_name="GPC1", filters=["r", "z"])
     assert set(table["filters"]) == {"r", "z"}
     assert table["s_ra"].dtype == np.float64
 

@@ -18,7 +18,8 @@ from astropy.wcs import WCS
 from worlds import World, file_server
 
 from helpers import CutoutError, DownloadError, FitsError, Transfer, cutout, cutouts, open_fits
-from helpers.remote_fits import REMEMBERED_FILES, celestial_wcs, remote_fits
+from helpers.celestial import celestial_wcs
+from helpers.remote_fits import REMEMBERED_FILES, remote_fits
 from helpers.sparse_file import merge
 from replica.cache import ensure
 from replica.holdings import Product, select

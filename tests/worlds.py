@@ -38,10 +38,17 @@ class World:
     @contextmanager
     def requests_inside(self) -> Iterator[list[dict]]:
         """Collect the requests logged during the block."""
-        before = len(self.requests())
+        before = len(self._settled())
         inside: list[dict] = []
         yield inside
-        inside.extend(self.requests()[before:])
+        inside.extend(self._settled()[before:])
+
+    def _settled(self) -> list[dict]:
+        """The log once it has stopped to grow: a line is written after its answer is sent."""
+        requests = self.requests()
+        while time.sleep(0.1) or len(found := self.requests()) > len(requests):
+            requests = found
+        return requests
 
 
 @contextmanager

@@ -7,6 +7,7 @@ differs only in what must vary (``notebooks/outputs_that_vary.cfg``) stays as it
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -61,7 +62,7 @@ def sanitised(outputs: list[NotebookNode]) -> str:
     """Return outputs as text in which that which must vary is replaced."""
     config = ConfigParser(interpolation=None)
     config.read(NOTEBOOKS / "outputs_that_vary.cfg", encoding="utf-8")
-    text = repr(outputs)
+    text = json.dumps(outputs, sort_keys=True)
     for section in config.sections():
         text = re.sub(config[section]["regex"], config[section]["replace"], text)
     return text

@@ -152,7 +152,13 @@ def _cost(client: NotebookClient) -> tuple[int, int]:
 def write(name: str, notebook: NotebookNode, folder: Path) -> None:
     """Write the executed notebook and an HTML page of it that needs no network."""
     nbformat.write(notebook, folder / f"{name}.ipynb")
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="")
+    exporter = HTMLExporter(
+        template_name="page_template",
+        extra_template_basedirs=[str(Path(__file__).parent)],
+        mathjax_url="",
+        require_js_url="",
+        jquery_url="",
+    )
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": name}})
     (folder / f"{name}.html").write_text(body, encoding="utf-8")
 

@@ -55,7 +55,11 @@ async def _parameter(request: Request, name: str) -> str:
 
 
 async def _path_lookup(request: Request) -> Response:
-    """Say where each product lies: the archive's path, or the cloud's key if asked for."""
+    """Say where each product lies: the archive's path, or the cloud's key if asked for.
+
+    A product without a cloud copy has no path either.  Clients from astroquery 0.4.12 on
+    ask with ``use_cloud_path``.
+    """
     as_key = request.query_params.get("use_cloud_path", "").lower() == "true"
     uris = request.query_params.getlist("uri")
     return JSONResponse({uri: _location(product_of(uri), as_key) for uri in uris})

@@ -2,7 +2,8 @@
 
 Column names are those of the Common Archive Observation Model as MAST serves it
 (https://mast.stsci.edu/api/v0/_c_a_o_mfields.html and _productsfields.html).
-Values that the holdings do not know are null.
+Values that the holdings do not know are null.  Our choice, as no recorded answer shows
+it: of PS1's files the stack itself is SCIENCE; mask, exposure and variance are AUXILIARY.
 """
 
 from __future__ import annotations
@@ -105,6 +106,11 @@ def _identity(observation: Observation) -> Row:
 
 
 def _coverage(product: Product) -> Row:
+    """Where, when and at which wavelengths (nm) the observation was made.
+
+    Wavelengths: Tonry et al. 2012, ApJ 750, 99, Table 4 (PS1); the WFPC2 Instrument
+    Handbook, mean and half the effective width to both sides (HST).
+    """
     band = facts("filters", band=product.band)
     start = datetime.fromisoformat(product.start) - _MJD_ZERO
     t_min = start.total_seconds() / _SECONDS_A_DAY
@@ -157,6 +163,9 @@ def _product_row(observation: Observation, product: Product) -> Row:
 
 
 def _size(product: Product, nominal: int) -> int:
-    """Size in bytes; a nominal one of this kind of file while the file is not made."""
+    """Size in bytes; a nominal one of this kind of file while the file is not made.
+
+    Making a stack takes seconds, and a list of products should not wait for that.
+    """
     path = path_of(product)
     return path.stat().st_size if path.exists() else nominal

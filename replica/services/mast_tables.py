@@ -1,4 +1,4 @@
-"""What the portal says of the columns, missions, filters and kinds of file: four CSV tables."""
+"""What MAST says of columns, missions, filters, kinds of file and names: five CSV tables."""
 
 from __future__ import annotations
 
@@ -44,17 +44,8 @@ def facts(name: str, **key: str) -> dict[str, str]:
 
 def fields(config: str) -> dict[str, str]:
     """Names and types of the columns of an answer, in order."""
-    return {row["name"]: row["type"] for row in table("columns") if _is_shown(row, config)}
-
-
-def _is_shown(row: dict[str, str], config: str) -> bool:
-    return row["config"] == config and row["type"] != ""
-
-
-def separators(config: str) -> dict[str, str]:
-    """Which columns hold several values in one cell, and what stands between these."""
-    shown = [row for row in table("columns") if _is_shown(row, config)]
-    return {row["name"]: row["separator"] for row in shown if row["separator"]}
+    rows = [row for row in table("columns") if row["config"] == config]
+    return {row["name"]: row["type"] for row in rows if row["type"]}
 
 
 def columns_config(config: str) -> dict[str, dict[str, object]]:

@@ -1,0 +1,84 @@
+"""The lists and pages around the code hold together, and the code is clean."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from worlds import ROOT
+
+REQUIREMENTS = ROOT / "requirements_data_access.txt"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "notebooks").glob("*.md"))]
+#: Packages that conda takes from PyPI, since conda-forge may not have them.
+FROM_PYPI = {"unlzw3"}
+
+
+def requirements() -> set[str]:
+    lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    return {line.partition("#")[0].strip() for line in lines} - {""}
+
+
+def test_conda_and_pip_install_the_same() -> None:
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    (from_pip,) = [item["pip"] for item in listed if isinstance(item, dict)]
+    from_conda = {item for item in listed if isinstance(item, str)} - {"python>=3.11", "pip"}
+    assert from_conda | set(from_pip) == requirements()
+    assert {name.partition(">")[0] for name in from_pip} == FROM_PYPI
+
+
+def test_every_requirement_has_a_minimum_and_a_reason() -> None:
+    for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
+        assert line.startswith("#") or re.fullmatch(r"[a-z0-9]+>=[\d.]+ +# .+", line), line
+
+
+def test_every_notebook_import_is_required() -> None:
+    names = {line.partition(">")[0].lower() for line in requirements()}
+    code = "\n".join(path.read_text(encoding="utf-8") for path in PAGES[1:])
+    imported = {m.lower() for m in re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE)}
+    optional = {"helpers", *sys.stdlib_module_names}
+    assert imported - optional <= names
+
+
+def test_the_python_minimum_is_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    assert f"python{project['requires-python']}" in listed
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=["lint", "format"])
+def test_ruff_finds_nothing(command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *command, "--quiet", "."],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_words_are_spelled_right() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "codespell_lib", "--skip=*.ipynb,*.csv,./build,./.venv,./.git", "."],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_are_well_formed(page: Path) -> None:
+    """Web links are complete and secure, and say what is behind them; files exist."""
+    links = re.findall(r"!?\[([^\]]*)\]\(([^)\s]*)\)", page.read_text(encoding="utf-8"))
+    for words, target in links:
+        assert len(words) > 3, f"{page.name}: say what is behind {target}"
+        assert words.lower() not in ("here", "link", "this page"), f"{page.name}: {target}"
+        if "://" in target:
+            assert re.fullmatch(r"https://[\w.-]+\.[a-z]{2,}(/[\w./~%+?=&#:-]*)?", target), target
+        else:
+            assert (page.parent / target.partition("#")[0]).exists(), f"{page.name}: {target}"

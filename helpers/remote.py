@@ -94,7 +94,8 @@ def read_piece(url: str, start: int, stop: int | None = None) -> Piece:
         if number == TRIES - 1 or time.monotonic() + pause - began > PATIENCE:
             break
         time.sleep(pause)
-    raise DownloadError(f"{url} could not be read: {reason}; tried {number + 1} times", url)
+    tries = "once" if number == 0 else f"{number + 1} times"
+    raise DownloadError(f"{url} could not be read: {reason}; tried {tries}", url)
 
 
 def read_all(url: str) -> bytes:
@@ -124,11 +125,12 @@ def _read_once(url: str, start: int, stop: int | None) -> Piece:
     try:
         answer = _session(os.getpid()).get(url, headers=headers, timeout=TIMEOUT)
     except requests.exceptions.ProxyError as error:
-        raise DownloadError(f"{url} could not be reached: {error}", url) from error
+        _check_proxy(url, _innermost(error))
+        raise _TransientError(f"no answer ({_reason(error)})") from error
     except (requests.ConnectionError, requests.Timeout) as error:
-        raise _TransientError(f"no complete answer ({_innermost(error)})") from error
+        raise _TransientError(f"no complete answer ({_reason(error)})") from error
     except requests.exceptions.ChunkedEncodingError as error:
-        raise _TransientError(f"the answer broke off ({_innermost(error)})") from error
+        raise _TransientError(f"the answer broke off ({_reason(error)})") from error
     except requests.RequestException as error:
         raise DownloadError(f"{url} could not be read: {error}", url) from error
     _check_status(url, answer)
@@ -147,24 +149,30 @@ def _session(process: int) -> requests.Session:
     return session
 
 
+def _check_proxy(url: str, cause: BaseException) -> None:
+    """A proxy that refuses will not change its mind; a broken connection through it may mend."""
+    if not isinstance(cause, ConnectionError | TimeoutError):
+        raise DownloadError(f"{url} could not be reached: {cause}", url) from cause
+
+
 def _check_status(url: str, answer: requests.Response) -> None:
+    said = f"the server answers {answer.status_code} {answer.reason}"
+    if answer.history:
+        said = f"it leads to {answer.url}, where {said}"
     if answer.status_code in TRANSIENT:
-        raise _TransientError(
-            f"the server answers {answer.status_code} {answer.reason}", _retry_after(answer)
-        )
-    if not answer.ok:
-        raise DownloadError(
-            f"{url} could not be read: the server answers {answer.status_code} {answer.reason}"
-            f"{_advice(answer.status_code)}",
-            url,
-        )
+        raise _TransientError(said, _retry_after(answer))
+    if answer.status_code not in (200, 206):
+        raise DownloadError(f"{url} could not be read: {said}{_advice(answer)}", url)
 
 
-def _advice(status: int) -> str:
+def _advice(answer: requests.Response) -> str:
+    # S3 sends a client to another region without a Location that could be followed.
+    if answer.status_code == 301 and "x-amz-bucket-region" in answer.headers:
+        return f"; its bucket is in the region {answer.headers['x-amz-bucket-region']}"
     return {
         403: "; the product may need credentials, or may not exist",
         404: "; check the key, or ask the archive's search service for it again",
-    }.get(status, "")
+    }.get(answer.status_code, "")
 
 
 def _retry_after(answer: requests.Response) -> float:
@@ -198,8 +206,13 @@ def _cut_out(url: str, answer: requests.Response, start: int, stop: int | None) 
     return Piece(start, body[start:stop], len(body))
 
 
-def _innermost(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
+    cause = _innermost(error)
+    return str(cause) or type(cause).__name__
+
+
+def _innermost(error: BaseException) -> BaseException:
     """The first cause in a chain, which says what went wrong on the wire."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__
-    return str(error) or type(error).__name__
+    return error

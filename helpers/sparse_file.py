@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from helpers.errors import DownloadError
 from helpers.remote import Piece, read_piece
 
 #: Bytes fetched at least for a read of bytes that are not known yet: enough for a header.
@@ -29,6 +30,8 @@ class SparseFile(io.RawIOBase):
         Address of the file.
     pieces : sequence of Piece
         What is known of it; at least one piece, which tells the size.
+    forget : callable, optional
+        Called when the file turns out to be another one than the pieces are of.
 
     Attributes
     ----------
@@ -38,8 +41,11 @@ class SparseFile(io.RawIOBase):
         Length in bytes.
     """
 
-    def __init__(self, url: str, pieces: Sequence[Piece]) -> None:
+    def __init__(
+        self, url: str, pieces: Sequence[Piece], forget: Callable[[], None] | None = None
+    ) -> None:
         self.url = url
+        self._forget = forget
         self.pieces = list(pieces)
         self._position = 0
         self._ahead, self._ahead_end = READ_AHEAD, -1
@@ -112,7 +118,16 @@ class SparseFile(io.RawIOBase):
         return piece
 
     def _fetch(self, start: int, stop: int) -> Piece:
-        return read_piece(self.url, start, min(stop, self.size))
+        piece = read_piece(self.url, start, min(stop, self.size))
+        if piece.size != self.size:
+            if self._forget:
+                self._forget()
+            raise DownloadError(
+                f"{self.url} is another file now: it had {self.size} bytes and has {piece.size}; "
+                "open it again",
+                self.url,
+            )
+        return piece
 
 
 def merge(ranges: Iterable[Range], gap: int = MERGE_GAP) -> list[Range]:

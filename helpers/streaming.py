@@ -15,9 +15,9 @@ from helpers.byte_ranges import Slices, plain_image, table_rows, tiles
 from helpers.celestial import celestial_wcs
 from helpers.cloud import CloudLocation, cloud_location
 from helpers.compression import decompress
-from helpers.errors import ArchiveAccessError, CutoutError, FitsError
+from helpers.errors import ArchiveAccessError, CompressionError, CutoutError, FitsError
 from helpers.remote import read_all
-from helpers.remote_fits import remote_fits
+from helpers.remote_fits import COMPRESSED_MAGIC, remote_fits
 from helpers.sparse_file import SparseFile
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 THREADS = 32
 
 _COMPRESSED_NAMES = (".gz", ".z", ".bz2", ".xz", ".zst")
-_COMPRESSED_MAGIC = (b"\x1f\x8b", b"\x1f\x9d", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 _REFERENCE_PIXEL = re.compile(r"CRPIX([12])[A-Z]?")
 
 Location = CloudLocation | str | Path
@@ -213,11 +212,18 @@ def _open_file(location: Location) -> tuple[str, SparseFile | io.BytesIO | Path]
         return str(path), _local_file(path)
     url = _https_url(location)
     if url.lower().endswith(_COMPRESSED_NAMES):
-        return url, io.BytesIO(decompress(read_all(url)))
+        return url, _unpacked(url, read_all(url))
     file = remote_fits(url).open()
-    if file.pieces[0].data.startswith(_COMPRESSED_MAGIC):
-        return url, io.BytesIO(decompress(read_all(url)))
+    if file.pieces[0].data.startswith(COMPRESSED_MAGIC):
+        return url, _unpacked(url, read_all(url))
     return url, file
+
+
+def _unpacked(name: str, data: bytes) -> io.BytesIO:
+    try:
+        return io.BytesIO(decompress(data))
+    except CompressionError as error:
+        raise CompressionError(f"{name} cannot be decompressed: {error}", name) from error
 
 
 def _https_url(location: CloudLocation | str) -> str:
@@ -229,10 +235,10 @@ def _https_url(location: CloudLocation | str) -> str:
 def _local_file(path: Path) -> io.BytesIO | Path:
     try:
         with path.open("rb") as file:
-            compressed = file.read(6).startswith(_COMPRESSED_MAGIC)
+            compressed = file.read(6).startswith(COMPRESSED_MAGIC)
     except OSError as error:
         raise FitsError(f"{path} cannot be opened: {error}", str(path)) from error
-    return io.BytesIO(decompress(path.read_bytes())) if compressed else path
+    return _unpacked(str(path), path.read_bytes()) if compressed else path
 
 
 def _open_hdus(name: str, file: SparseFile | io.BytesIO | Path) -> fits.HDUList:

@@ -26,15 +26,20 @@ def build(patterns: list[str], *, jobs: int = 2) -> int:
     if not products:
         sys.stderr.write(f"replica: no key matches {' '.join(patterns)}\n")
         return 1
-    missing = [product for product in products if not path_of(product).exists()]
-    bar = tqdm(total=len(missing), desc="simulating data", unit="file", disable=not missing)
+    to_make = missing(patterns or ["*"])
+    bar = tqdm(total=len(to_make), desc="simulating data", unit="file", disable=not to_make)
     with bar, ProcessPoolExecutor(max_workers=jobs) as pool:
-        for done in as_completed(pool.submit(ensure, product) for product in missing):
+        for done in as_completed([pool.submit(ensure, product) for product in to_make]):
             done.result()
             bar.update()
     size = sum(path_of(product).stat().st_size for product in products)
     sys.stdout.write(f"{len(products)} files, {size / 1e6:.0f} MB, in {folder()}\n")
     return 0
+
+
+def missing(patterns: list[str]) -> list[Product]:
+    """Return the products with matching keys whose files are not there yet."""
+    return [product for product in matching(patterns) if not path_of(product).exists()]
 
 
 def matching(patterns: list[str]) -> list[Product]:

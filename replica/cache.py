@@ -6,6 +6,7 @@ product's row), so two versions of the replica share a folder without meeting.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import logging
 import os
@@ -20,6 +21,10 @@ from replica.holdings import Product
 from replica.simulators import simulate
 
 log = logging.getLogger(__name__)
+
+
+class CacheError(OSError):
+    """A product's file could not be made: a full disk, or a folder that cannot be written."""
 
 
 def folder() -> Path:
@@ -53,21 +58,34 @@ def ensure(product: Product) -> Path:
 
     Raises
     ------
-    OSError
+    CacheError
         If the folder cannot be written, or its disk is full.
     """
     path = path_of(product)
     if path.exists():
         return path
+    try:
+        _make_once(product, path)
+    except OSError as error:
+        raise CacheError(
+            f"{product.filename} could not be made in {folder()}: {error.strerror or error}. "
+            "Free some room, or set REPLICA_CACHE to another folder"
+        ) from error
+    return path
+
+
+def _make_once(product: Product, path: Path) -> None:
     locks = folder() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     with FileLock(locks / path.name):
         if not path.exists():
             _make(product, path)
-    return path
 
 
 def _make(product: Product, path: Path) -> None:
+    # Whoever left a part of this file was killed: the lock is ours.
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+        left.unlink()
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     log.info("making %s", product.filename)
     try:

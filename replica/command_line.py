@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from replica.build import build
+from replica.check import EXIT_CODES
 from replica.conditions import ConditionError, Conditions, bandwidth, latency
 from replica.faults import FaultError, fault
 from replica.server import LOOPBACK, TRUST_FOLDER, Replica, Settings, running
@@ -27,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
         return build(options.pattern, jobs=options.jobs)
     if options.command == "run" and not options.program:
         parser.error("run needs a command: python -m replica run -- COMMAND")
+    if options.command == "check":
+        _refuse_wrong_world(parser, options)
     try:
         return asyncio.run(_with_replica(_settings(options), _work(options)))
     except KeyboardInterrupt:
@@ -44,6 +47,8 @@ async def _with_replica(settings: Settings, work: Callable[[Replica], Awaitable[
 def _work(options: argparse.Namespace) -> Callable[[Replica], Awaitable[int]]:
     if options.command == "run":
         return lambda replica: _run(replica, options.program)
+    if options.command == "check":
+        return lambda replica: _check(replica, options)
     return lambda replica: _serve(replica, as_json=options.json, parent=options.parent)
 
 
@@ -87,7 +92,29 @@ async def _run(replica: Replica, program: list[str]) -> int:
     return status if status >= 0 else 128 - status
 
 
+def _refuse_wrong_world(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if bool(options.against) != bool(options.certificate):
+        parser.error("--against and --certificate belong together")
+    if not options.against and "ARCHIVES_REPLICA" in os.environ:
+        parser.error("the proxies of this environment lead to a replica, not to the archives")
+
+
+async def _check(replica: Replica, options: argparse.Namespace) -> int:
+    # Imported here: astropy takes half a second that the other commands need not wait for.
+    from replica.check.command import check
+
+    return await asyncio.to_thread(
+        check,
+        replica,
+        against=options.against,
+        certificate=options.certificate,
+        json_file=options.json,
+    )
+
+
 def _settings(options: argparse.Namespace) -> Settings:
+    if options.command == "check":
+        return Settings()
     return Settings(
         address=options.address,
         port=options.port,
@@ -112,10 +139,25 @@ def _parser() -> argparse.ArgumentParser:
     for command in (serve, run):
         _add_server_options(command)
     run.add_argument("program", nargs="*", metavar="COMMAND", help="after --, with its arguments")
+    _add_check(commands)
     make = commands.add_parser("build", help="make data now rather than on first request")
     make.add_argument("pattern", nargs="*", help="keys to make, such as '*-w1-int-3.fits'")
     make.add_argument("--jobs", type=int, default=2, help="files made at once (default 2)")
     return parser
+
+
+def _add_check(commands: argparse._SubParsersAction) -> None:
+    check = commands.add_parser(
+        "check",
+        help="compare what the archives answer with what the replica says",
+        description="Ask the archives what the notebooks ask them, compare the form of the\n"
+        "answers with the replica's, and print a drift report (markdown).",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    check.add_argument("--against", metavar="PROXY", help="ask a second replica at this address")
+    check.add_argument("--certificate", type=Path, metavar="PEM", help="trust it by this file")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
 
 
 def _add_server_options(command: argparse.ArgumentParser) -> None:

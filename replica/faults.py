@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Protocol
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 #: How long a stalled answer keeps its client waiting, seconds.
@@ -100,11 +101,21 @@ Spoil = Callable[[ASGIApp, Scope, Receive, Send, Cut], Awaitable[None]]
 
 async def _reset(app: ASGIApp, scope: Scope, receive: Receive, send: Send, cut: Cut) -> None:
     cut(scope["client"][1], reset=True)
+    await _disconnected(receive)
 
 
 async def _stall(app: ASGIApp, scope: Scope, receive: Receive, send: Send, cut: Cut) -> None:
-    await asyncio.sleep(STALL)
+    """Say nothing until the client loses patience, or `STALL` is over."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(_disconnected(receive), STALL)
     cut(scope["client"][1], reset=True)
+    await _disconnected(receive)
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Wait until the server has seen the end of the connection: it then misses no answer."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _ends_amid_body(*, reset: bool) -> Spoil:
@@ -120,6 +131,7 @@ def _ends_amid_body(*, reset: bool) -> Spoil:
         # Let the half arrive: a reset would discard what is still on its way.
         await asyncio.sleep(0.05)
         cut(scope["client"][1], reset=reset)
+        await _disconnected(receive)
 
     return spoil
 
@@ -158,13 +170,21 @@ async def _collect(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[Messag
 
 _PAGE = "<!DOCTYPE html><html><head><title>Maintenance</title></head><body>We are back soon</body>"
 
+# S3 tells another region by a header and a document, without a Location to follow
+# (Amazon S3 API reference, "Error responses": PermanentRedirect).
+_OTHER_REGION = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>PermanentRedirect</Code>'
+    "<Message>The bucket must be addressed at the endpoint of its region.</Message>"
+    "<Endpoint>s3.eu-north-1.amazonaws.com</Endpoint></Error>"
+)
+
 #: Every fault by name: a ready response, or a function that spoils the real one.
 KINDS: dict[str, Response | Spoil] = {
     "503": PlainTextResponse("Service Unavailable: please reduce your request rate", 503),
     "429": PlainTextResponse("Too Many Requests", 429, {"Retry-After": "1"}),
     "404": PlainTextResponse("Not Found", 404),
     "403": PlainTextResponse("Forbidden", 403),
-    "301": RedirectResponse("https://s3.eu-north-1.amazonaws.com/elsewhere", 301),
+    "301": Response(_OTHER_REGION, 301, {"x-amz-bucket-region": "eu-north-1"}, "application/xml"),
     "reset": _reset,
     "reset-amid-body": _ends_amid_body(reset=True),
     "short-body": _ends_amid_body(reset=False),

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 
 from replica.certificates import Certificates
 from replica.request_log import RequestLog
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 HEAD_LIMIT = 64 * 1024
 #: A client that has not sent its request head by then is let go, seconds.
 HEAD_TIMEOUT = 30.0
+#: How long a client may go on to send what was refused, seconds.
+LINGER = 1.0
 BLOCK = 256 * 1024
 
 
@@ -84,16 +86,19 @@ class FrontDoor:
         task = asyncio.current_task()
         self._connections[task] = writer
         try:
-            async with asyncio.timeout(HEAD_TIMEOUT):
-                head = await reader.readuntil(b"\r\n\r\n")
-            await self._open(head, reader, writer)
-        except asyncio.LimitOverrunError:
-            await _answer(writer, 431, "Request Header Fields Too Large")
-        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError, ssl.SSLError) as error:
+            await self._serve(reader, writer)
+        except (asyncio.IncompleteReadError, OSError) as error:
             log.debug("connection ended before its first request: %s", error)
         finally:
             writer.close()
             del self._connections[task]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._open(await _head(reader), reader, writer)
+        except asyncio.LimitOverrunError:
+            await _answer(writer, 431, "Request Header Fields Too Large")
+            await _drop_rest(reader)
 
     async def _open(
         self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -104,14 +109,27 @@ class FrontDoor:
             return
         host = target.partition(" ")[0].rpartition(":")[0].lower()
         refusal = self._refusal(host)
-        if refusal is not None:
-            self._log.write(host=host, method="CONNECT", path="", status=403, sent=0)
-            await _answer(writer, 403, refusal)
+        if refusal is None:
+            await self._tunnel(host, reader, writer)
+        else:
+            await self._refuse(host, refusal, writer)
+
+    async def _tunnel(
+        self, host: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        try:
+            context = self._certificates.context(host)
+        except ValueError:  # such as a bucket's name with an underscore
+            await self._refuse(host, f"No certificate can name {host}", writer)
             return
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await writer.drain()
-        await writer.start_tls(self._certificates.context(host))
-        await self._join(reader, writer, b"")
+        await writer.start_tls(context)
+        await self._join(reader, writer, await _head(reader))
+
+    async def _refuse(self, host: str, sentence: str, writer: asyncio.StreamWriter) -> None:
+        self._log.write(host=host, method="CONNECT", path="", status=403, sent=0)
+        await _answer(writer, 403, sentence)
 
     async def _join(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes
@@ -127,12 +145,25 @@ class FrontDoor:
             del self._clients[port]
 
 
+async def _head(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(HEAD_TIMEOUT):
+        return await reader.readuntil(b"\r\n\r\n")
+
+
+async def _drop_rest(reader: asyncio.StreamReader) -> None:
+    """Read on for a moment: to close on unread bytes would reset the answer away."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER):
+            while await reader.read(BLOCK):
+                pass
+
+
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     try:
         while block := await reader.read(BLOCK):
             writer.write(block)
             await writer.drain()
-    except (ConnectionError, ssl.SSLError) as error:
+    except OSError as error:
         log.debug("a side of the connection went away: %s", error)
     finally:
         writer.close()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from pathlib import Path
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
 
 
 class RequestLog:
@@ -37,7 +40,10 @@ class RequestLog:
             "status": status,
             "bytes": sent,
         }
-        self._file.write(json.dumps(entry) + "\n")
+        try:
+            self._file.write(json.dumps(entry) + "\n")
+        except OSError as error:
+            log.warning("the request log misses a line: %s", error)
 
 
 class LogRequests:

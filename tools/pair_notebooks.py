@@ -18,8 +18,9 @@ import nbformat
 from nbformat import NotebookNode
 from tqdm import tqdm
 
+from tools.execution import run
 from tools.notebook_files import NOTEBOOKS, code_cells, pair_of, read_source, sources
-from tools.run_notebooks import make_data, run
+from tools.run_notebooks import make_data
 
 #: Written when a pair is out of step, and by the tests that find it so.
 COMMAND = "make notebooks"

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python
 
-.PHONY: run test notebooks lab live bench clean
+.PHONY: run test test-oldest notebooks lab live bench lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready      ## run all notebooks on the replica; pages and a table go to build/
@@ -11,6 +11,15 @@ run: .venv/ready      ## run all notebooks on the replica; pages and a table go 
 
 test: .venv/ready     ## pass the tests
 	$(BIN)/python -m pytest
+
+test-oldest:          ## pass the tests with the oldest versions that are allowed
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv-oldest/bin/uv pip install --python .venv-oldest/bin/python --resolution lowest-direct --editable '.[replica,notebooks,test,fast]'
+	.venv-oldest/bin/python -m pytest
+
+lock: .venv/ready     ## write the versions of this day into the lock file for classes
+	$(BIN)/uv pip compile --quiet --universal --no-header --no-annotate --extra replica --extra notebooks --extra lab --extra fast pyproject.toml --output-file requirements_class.txt
 
 notebooks: .venv/ready ## execute the notebooks anew and write the paired .ipynb
 	$(BIN)/python -m tools.pair_notebooks
@@ -34,4 +43,4 @@ bench: .venv/ready    ## compare with what people do today; the tables go to bui
 	touch .venv/ready
 
 clean:                ## remove what the targets made, but not the user's data cache
-	rm -rf .venv build
+	rm -rf .venv .venv-oldest build

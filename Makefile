@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python
 
-.PHONY: run test test-oldest notebooks lab live bench lock clean
+.PHONY: run test test-oldest notebooks lab live check bench lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready      ## run all notebooks on the replica; pages and a table go to build/
@@ -26,6 +26,9 @@ notebooks: .venv/ready ## execute the notebooks anew and write the paired .ipynb
 
 live: .venv/ready     ## run all notebooks on the real archives; report, never fail
 	-ARCHIVES=live $(BIN)/python -m tools.run_notebooks
+
+check: .venv/ready    ## compare what the real services answer with what the replica says
+	$(BIN)/python -m replica check
 
 lab: .venv/ready      ## open JupyterLab on the notebooks, offline
 	$(INSTALL) --quiet --editable '.[lab]'

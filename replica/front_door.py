@@ -124,7 +124,7 @@ class FrontDoor:
             return
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         await writer.drain()
-        await writer.start_tls(context)
+        await writer.start_tls(context, ssl_handshake_timeout=HEAD_TIMEOUT)
         await self._join(reader, writer, await _head(reader))
 
     async def _refuse(self, host: str, sentence: str, writer: asyncio.StreamWriter) -> None:

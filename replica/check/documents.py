@@ -61,7 +61,7 @@ def _features(group: Element) -> Facts:
 def _root(content: bytes, expected: str) -> Element:
     try:
         root = ElementTree.fromstring(content)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
         raise UnreadableError(f"not XML: {error}") from error
     if _tag(root) != expected:
         raise UnreadableError(f"not {expected} but {_tag(root)}")

@@ -15,6 +15,8 @@ from replica.check.answers import Answer, Facts, UnreadableError, kind
 
 _BLOCK = 2880
 _COLUMN_KEYWORD = re.compile(r"(T[A-Z]{3,4})(\d+)")
+#: What decompression and astropy raise for content that is damaged or something else.
+_DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, zlib.error, fits.VerifyError)
 _COMMENTARY = ("COMMENT", "HISTORY", "")
 #: Keywords of columns that say where on the sky their values are.
 _SKY = ("TCTYP", "TCRPX", "TCDLT", "TLMAX")
@@ -40,7 +42,7 @@ class Headers:
     decompress: Callable[[bytes], bytes] = bytes
 
     def __call__(self, content: bytes) -> Answer:
-        """Return the facts of all headers that are whole.
+        """Return the facts of all headers.
 
         Raises
         ------
@@ -48,21 +50,23 @@ class Headers:
             If the content cannot be decompressed, or does not begin with a FITS header.
         """
         try:
-            headers = list(_headers(self.decompress(content)))
-        except (OSError, EOFError, ValueError, zlib.error, KeyError, fits.VerifyError) as error:
+            return Answer(self._facts(self.decompress(content)))
+        except _DAMAGE as error:
             raise UnreadableError(f"not a FITS file: {error}") from error
+
+    def _facts(self, content: bytes) -> Facts:
         facts: Facts = {}
-        for number, header in enumerate(headers):
+        for number, header in enumerate(_headers(content)):
             name = str(header.get("EXTNAME", f"HDU {number}"))
             form = f"{header.get('XTENSION', 'primary')}, number {number}"
             # Several HDUs may share a name; readers get the first.
-            facts = {f"{name}": form} | self._keywords(name, header) | facts
-        return Answer(facts)
+            facts = {name: form} | self._keywords(name, header) | facts
+        return facts
 
     def _keywords(self, name: str, header: fits.Header) -> Facts:
         facts: Facts = {}
         values = self.values if name == self.hdu else ()
-        for keyword, value in header.items():
+        for keyword, value in _values(header):
             if keyword in _COMMENTARY or _COLUMN_KEYWORD.fullmatch(keyword):
                 continue
             # Numbered lists, as INP_0003 of a stack's inputs, differ in length.
@@ -71,10 +75,20 @@ class Headers:
         return facts | _columns(name, header)
 
 
+def _values(header: fits.Header) -> Iterator[tuple[str, object]]:
+    """Yield keywords and values; None for a value that is missing or cannot be read."""
+    for card in header.cards:
+        try:
+            value = card.value
+        except fits.VerifyError:
+            value = None
+        yield card.keyword, None if isinstance(value, fits.card.Undefined) else value
+
+
 def _columns(name: str, header: fits.Header) -> Facts:
     """Facts of a table's columns by their names, for their numbers may differ."""
     facts: Facts = {}
-    for keyword, value in header.items():
+    for keyword, value in _values(header):
         match = _COLUMN_KEYWORD.fullmatch(keyword)
         column = header.get(f"TTYPE{match[2]}") if match else None
         if column is None or match[1] == "TTYPE":
@@ -104,4 +118,6 @@ def _data_size(header: fits.Header) -> int:
     axes = [header[f"NAXIS{number}"] for number in range(1, header["NAXIS"] + 1)]
     pixels = math.prod(axes) if axes else 0
     values = header.get("GCOUNT", 1) * (header.get("PCOUNT", 0) + pixels)
-    return math.ceil(abs(header["BITPIX"]) // 8 * values / _BLOCK) * _BLOCK
+    size = abs(header["BITPIX"]) // 8 * values
+    # A damaged header must not lead backwards.
+    return max(0, math.ceil(size / _BLOCK)) * _BLOCK

@@ -34,7 +34,7 @@ class VOTable:
         try:
             # Like pyvo, which reads what astropy can make sense of.
             document = votable.parse(io.BytesIO(content), verify="ignore")
-        except (ExpatError, ValueError, IndexError, SyntaxError) as error:
+        except (ExpatError, ValueError, LookupError, SyntaxError) as error:
             raise UnreadableError(f"not a VOTable: {error}") from error
         facts = _document_facts(document)
         table = next(iter(document.iter_tables()), None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +25,10 @@ _FAILURES: tuple[tuple[type[Exception], str], ...] = (
     (requests.Timeout, "timeout"),
     (TimeoutError, "timeout"),
     (ConnectionResetError, "connection reset"),
-    (ssl.SSLError, "TLS"),
+    (requests.exceptions.ChunkedEncodingError, "the answer broke off"),
 )
+#: Those that happen before a proxy is reached.
+_NO_WAY = (socket.gaierror, ConnectionRefusedError)
 
 
 class UnreachableError(Exception):
@@ -84,7 +85,7 @@ class World:
             raise UnreachableError(host, failure(error)) from error
         _check_service(host, response)
         facts = {"HTTP status": str(response.status_code)} | _redirect(response)
-        if not response.ok:
+        if not _is_success(response):
             return Answer(facts)
         try:
             answer = question.read(response.content)
@@ -103,11 +104,18 @@ def _check_service(host: str, response: requests.Response) -> None:
     status = response.status_code
     if status >= 500 or status == _TOO_MANY_REQUESTS:
         raise UnreachableError(host, f"status {status} {response.reason}")
+    if not _is_success(response):
+        return
     beginning = response.content[:100].lstrip().lower()
-    if response.ok and not beginning:
+    if not beginning:
         raise UnreachableError(host, "an empty answer")
-    if response.ok and beginning.startswith((b"<!doctype html", b"<html")):
+    if beginning.startswith((b"<!doctype html", b"<html")):
         raise UnreachableError(host, "an HTML page in place of data")
+
+
+def _is_success(response: requests.Response) -> bool:
+    # `Response.ok` counts a redirection that leads nowhere as success too.
+    return 200 <= response.status_code < 300
 
 
 def _redirect(response: requests.Response) -> dict[str, str]:
@@ -119,13 +127,11 @@ def _redirect(response: requests.Response) -> dict[str, str]:
 
 def failure(error: requests.RequestException) -> str:
     """Say in a few words why a request failed."""
-    through = " (at the proxy)" if isinstance(error, requests.exceptions.ProxyError) else ""
     causes = list(_causes(error))
     for kind, words in _FAILURES:
-        found = next((cause for cause in causes if isinstance(cause, kind)), None)
-        if found is not None:
-            detail = f": {found.reason}" if isinstance(found, ssl.SSLError) else ""
-            return f"{words}{detail}{through}"
+        if any(isinstance(cause, kind) for cause in causes):
+            lost_proxy = kind in _NO_WAY and isinstance(error, requests.exceptions.ProxyError)
+            return f"{words} (at the proxy)" if lost_proxy else words
     return f"{type(error).__name__}: {causes[-1]}"
 
 

@@ -63,18 +63,21 @@ def overlaps_box(product: Product, ra: float, dec: float, width: float, height: 
     )
 
 
+def box_corners(ra: float, dec: float, width: float, height: float) -> list[tuple[float, float]]:
+    """Positions of the corners of a box about a centre, all in degrees, counter-clockwise."""
+    signs = ((1, -1), (1, 1), (-1, 1), (-1, -1))
+    return [position(sx * width / 2, sy * height / 2, ra, dec) for sx, sy in signs]
+
+
 def corners(product: Product) -> list[tuple[float, float]]:
-    """Right ascension and declination of the four corners, degrees, counter-clockwise."""
-    return [
-        _from_offsets(product, sx * product.width / 2, sy * product.height / 2)
-        for sx, sy in ((1, -1), (1, 1), (-1, 1), (-1, -1))
-    ]
+    """Right ascension and declination of the field's four corners, degrees."""
+    return box_corners(product.ra, product.dec, product.width, product.height)
 
 
-def _from_offsets(product: Product, east: float, north: float) -> tuple[float, float]:
+def position(east: float, north: float, ra0: float, dec0: float) -> tuple[float, float]:
+    """Position at an offset from a centre, all in degrees: the reverse of `offsets`."""
     xi, eta = math.radians(east), math.radians(north)
-    sin0, cos0 = math.sin(math.radians(product.dec)), math.cos(math.radians(product.dec))
+    sin0, cos0 = math.sin(math.radians(dec0)), math.cos(math.radians(dec0))
     depth = cos0 - eta * sin0
-    ra = product.ra + math.degrees(math.atan2(xi, depth))
-    dec = math.degrees(math.atan2(sin0 + eta * cos0, math.hypot(xi, depth)))
-    return ra % 360, dec
+    ra = ra0 + math.degrees(math.atan2(xi, depth))
+    return ra % 360, math.degrees(math.atan2(sin0 + eta * cos0, math.hypot(xi, depth)))

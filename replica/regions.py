@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from replica.geometry import offsets, separation
+from replica.geometry import box_corners, offsets, separation
 
 Point = tuple[float, float]
 
@@ -88,8 +88,7 @@ def polygon(*numbers: float) -> Region:
 def box(ra: float, dec: float, width: float, height: float) -> Region:
     """Return the box in the tangent plane of its centre, as the polygon of its corners."""
     centre = circle(ra, dec).vertices[0]
-    halves = [(sx * width / 2, sy * height / 2) for sx, sy in ((1, -1), (1, 1), (-1, 1), (-1, -1))]
-    return Region(tuple(_position(*half, *centre) for half in halves))
+    return Region(tuple(box_corners(*centre, width, height)))
 
 
 def parse(text: str) -> Region:
@@ -137,15 +136,6 @@ def intersects(one: Region, other: Region) -> bool:
         shape, disc = (one, other) if one.is_polygon else (other, one)
         return _inside(shape, disc.middle) or _distance_to_sides(shape, disc.middle) <= disc.radius
     return separation(*one.middle, *other.middle) <= one.radius + other.radius
-
-
-def _position(east: float, north: float, ra: float, dec: float) -> Point:
-    """Position at an offset in the tangent plane of `ra`, `dec`, all in degrees."""
-    xi, eta = math.radians(east), math.radians(north)
-    sin, cos = math.sin(math.radians(dec)), math.cos(math.radians(dec))
-    depth = cos - eta * sin
-    height = math.atan2(sin + eta * cos, math.hypot(xi, depth))
-    return (ra + math.degrees(math.atan2(xi, depth))) % 360, math.degrees(height)
 
 
 def _direction(vertex: Point) -> tuple[float, float, float]:

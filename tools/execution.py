@@ -20,7 +20,11 @@ from tools.notebook_files import NOTEBOOKS, code_cells
 CELL_TIMEOUT = 300
 #: What is asked of the kernel: the notebook's own count, and its memory so far.
 _COUNTS = {"cost": "(run.requests, run.bytes)"}
-_MEMORY = {"cost": "(__import__('resource').getrusage(0).ru_maxrss,)"}
+# Linux counts in KiB, macOS in bytes (getrusage(2) of each).
+_MEMORY = {
+    "cost": "(__import__('resource').getrusage(0).ru_maxrss"
+    " * (1 if __import__('sys').platform == 'darwin' else 1024),)"
+}
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,7 @@ class Result:
     requests, bytes : int
         What the notebook's own `helpers.Transfer` counted.
     peak_memory : int
-        Largest resident size of the kernel, as the operating system counts it: KiB on
-        Linux, bytes on macOS.
+        Largest resident size of the kernel, bytes.
     sections : list of Section
         The same, section by section.
     failure : str

@@ -22,7 +22,8 @@ _MODULES = {
         "WorldError",
     ],
     "figures": ["show_figure", "show_image"],
-    "streaming": ["Cutout", "cutout", "cutouts", "open_fits"],
+    "opening": ["open_fits"],
+    "streaming": ["Cutout", "cutout", "cutouts"],
     "transfer": ["Transfer"],
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

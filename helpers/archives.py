@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryFile
+from threading import Thread
 from typing import Any
 
 from helpers.errors import ReplicaError, WorldError
@@ -66,9 +67,20 @@ def _choose(world: str) -> tuple[str, str]:
 
 def silent_archives() -> list[str]:
     """Return the names of the archives that do not answer within `PATIENCE`."""
-    with ThreadPoolExecutor(len(PROBES)) as pool:
-        answers = pool.map(_answers, PROBES.values())
-    return [name for name, answered in zip(PROBES, answers, strict=True) if not answered]
+    answered: set[str] = set()
+
+    def ask(name: str, url: str) -> None:
+        if _answers(url):
+            answered.add(name)
+
+    # Threads that need not be waited for: looking up a name knows no time limit.
+    threads = [Thread(target=ask, args=probe, daemon=True) for probe in PROBES.items()]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + PATIENCE
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return [name for name in PROBES if name not in answered]
 
 
 def _answers(url: str) -> bool:

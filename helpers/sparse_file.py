@@ -77,8 +77,20 @@ class SparseFile(io.RawIOBase):
         return len(data)
 
     def prefetch(self, ranges: Iterable[Range]) -> None:
-        """Fetch what is not known yet of the ranges, near ones as one."""
-        starts = [(self._known_until(start), stop) for start, stop in merge(ranges)]
+        """Fetch what is not known yet of the ranges, near ones as one.
+
+        Raises
+        ------
+        DownloadError
+            If the file ends before a range does, or cannot be read.
+        """
+        merged = merge(ranges)
+        if merged and merged[-1][1] > self.size:
+            raise DownloadError(
+                f"{self.url} is cut short: it has {self.size} bytes of {merged[-1][1]} needed",
+                self.url,
+            )
+        starts = [(self._known_until(start), stop) for start, stop in merged]
         missing = [range_ for range_ in starts if range_[0] < range_[1]]
         if not missing:
             return

@@ -1,23 +1,18 @@
-"""Read only what is needed: open remote FITS files, and cut stamps out of their images."""
+"""Cut stamps out of remote images, reading only the rows that are needed."""
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.byte_ranges import Slices, plain_image, table_rows, tiles
 from helpers.celestial import celestial_wcs
-from helpers.cloud import CloudLocation, cloud_location
-from helpers.compression import decompress
-from helpers.errors import ArchiveAccessError, CompressionError, CutoutError, FitsError
-from helpers.remote import read_all
-from helpers.remote_fits import COMPRESSED_MAGIC, remote_fits
+from helpers.errors import ArchiveAccessError, CutoutError, FitsError
+from helpers.opening import Location, open_file, open_hdus, reading
+from helpers.remote_fits import remote_fits
 from helpers.sparse_file import SparseFile
 
 if TYPE_CHECKING:
@@ -30,10 +25,8 @@ if TYPE_CHECKING:
 #: Threads of `cutouts`: they wait for the network most of the time.
 THREADS = 32
 
-_COMPRESSED_NAMES = (".gz", ".z", ".bz2", ".xz", ".zst")
 _REFERENCE_PIXEL = re.compile(r"CRPIX([12])[A-Z]?")
 
-Location = CloudLocation | str | Path
 HduName = int | str | tuple[str, int]
 
 
@@ -65,37 +58,6 @@ class Cutout:
     def shape(self) -> tuple[int, ...]:
         """Rows and columns."""
         return self.data.shape
-
-
-def open_fits(location: Location) -> fits.HDUList:
-    """Open a FITS file; close it, or use it in a ``with`` block.
-
-    Of a remote file only what is looked at is fetched, without the read-ahead of 50 MiB
-    that s3fs has by default.  A file compressed as a whole (``.gz``, ``.Z``) is fetched once,
-    entire: such a file cannot be read in part.
-
-    Parameters
-    ----------
-    location : CloudLocation, str or pathlib.Path
-        A cloud location, an ``s3://``, ``https://`` or ``http://`` address of an open
-        product, or the path of a local file.
-
-    Returns
-    -------
-    astropy.io.fits.HDUList
-        The file's HDUs.
-
-    Raises
-    ------
-    DownloadError
-        If the file cannot be read.
-    CompressionError
-        If it is compressed and damaged.
-    FitsError
-        If it is not a FITS file.
-    """
-    name, file = _open_file(location)
-    return _open_hdus(name, file)
 
 
 def cutout(
@@ -136,8 +98,8 @@ def cutout(
     DownloadError
         If the file cannot be read.
     """
-    name, file = _open_file(location)
-    with _open_hdus(name, file) as hdus, _reading(name):
+    name, file = open_file(location)
+    with open_hdus(name, file) as hdus, reading(name):
         number, image = _find_image(name, hdus, hdu)
         plan = _plan(name, image, _wcs_of(name, file, number, image.header), position, size)
         slices = (*_planes(name, image, plane), *plan.slices_original)
@@ -203,62 +165,6 @@ def _outcome(future: Future[Cutout]) -> Cutout | ArchiveAccessError:
         return future.result()
     except ArchiveAccessError as error:
         return error
-
-
-def _open_file(location: Location) -> tuple[str, SparseFile | io.BytesIO | Path]:
-    """Return a file's name for messages, and the file as astropy takes it."""
-    if isinstance(location, Path) or (isinstance(location, str) and "://" not in location):
-        path = Path(location)
-        return str(path), _local_file(path)
-    url = _https_url(location)
-    if url.lower().endswith(_COMPRESSED_NAMES):
-        return url, _unpacked(url, read_all(url))
-    file = remote_fits(url).open()
-    if file.pieces[0].data.startswith(COMPRESSED_MAGIC):
-        return url, _unpacked(url, read_all(url))
-    return url, file
-
-
-def _unpacked(name: str, data: bytes) -> io.BytesIO:
-    try:
-        return io.BytesIO(decompress(data))
-    except CompressionError as error:
-        raise CompressionError(f"{name} cannot be decompressed: {error}", name) from error
-
-
-def _https_url(location: CloudLocation | str) -> str:
-    if isinstance(location, str) and location.startswith(("http://", "https://")):
-        return location
-    return cloud_location(location).https_url if isinstance(location, str) else location.https_url
-
-
-def _local_file(path: Path) -> io.BytesIO | Path:
-    try:
-        with path.open("rb") as file:
-            compressed = file.read(6).startswith(COMPRESSED_MAGIC)
-    except OSError as error:
-        raise FitsError(f"{path} cannot be opened: {error}", str(path)) from error
-    return _unpacked(str(path), path.read_bytes()) if compressed else path
-
-
-def _open_hdus(name: str, file: SparseFile | io.BytesIO | Path) -> fits.HDUList:
-    from astropy.io import fits
-
-    with _reading(name):
-        return fits.open(file)
-
-
-@contextmanager
-def _reading(name: str) -> Iterator[None]:
-    """Turn what astropy raises for a damaged or foreign file into an error that names it."""
-    from astropy.io.fits import VerifyError
-
-    try:
-        yield
-    except ArchiveAccessError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError, VerifyError) as error:
-        raise FitsError(f"{name} cannot be read as FITS: {error}", name) from error
 
 
 def _find_image(name: str, hdus: fits.HDUList, wanted: HduName | None) -> tuple[int, Any]:

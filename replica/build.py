@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from fnmatch import fnmatch
+from threading import Thread
 
 from tqdm import tqdm
 
-from replica.cache import ensure, folder, path_of
+from replica.cache import CacheError, ensure, folder, path_of
 from replica.holdings import Product, holdings
 
 
@@ -26,15 +29,33 @@ def build(patterns: list[str], *, jobs: int = 2) -> int:
     if not products:
         sys.stderr.write(f"replica: no key matches {' '.join(patterns)}\n")
         return 1
-    to_make = missing(patterns or ["*"])
-    bar = tqdm(total=len(to_make), desc="simulating data", unit="file", disable=not to_make)
-    with bar, ProcessPoolExecutor(max_workers=jobs) as pool:
-        for done in as_completed([pool.submit(ensure, product) for product in to_make]):
-            done.result()
-            bar.update()
+    try:
+        _make(missing(patterns or ["*"]), jobs)
+    except CacheError as error:
+        sys.stderr.write(f"replica: {error}\n")
+        return 1
     size = sum(path_of(product).stat().st_size for product in products)
     sys.stdout.write(f"{len(products)} files, {size / 1e6:.0f} MB, in {folder()}\n")
     return 0
+
+
+def _make(products: list[Product], jobs: int) -> None:
+    bar = tqdm(total=len(products), desc="simulating data", unit="file", disable=not products)
+    with bar, ProcessPoolExecutor(jobs, initializer=_end_with, initargs=(os.getpid(),)) as pool:
+        for done in as_completed([pool.submit(ensure, product) for product in products]):
+            done.result()
+            bar.update()
+
+
+def _end_with(parent: int) -> None:
+    """End this worker soon after its parent, even if that was killed without warning."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def missing(patterns: list[str]) -> list[Product]:

@@ -5,11 +5,13 @@ What comes of each is written to docs/faults.md by the last test.
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,11 +21,26 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
+from astropy.table import Table
+from astropy.utils.exceptions import AstropyUserWarning
+from fault_page import CELLS as CELLS_HEAD
+from fault_page import INTRODUCTION, SERVICES, page, sentences, table
 from threaded import environment, threaded_replica
-from worlds import ROOT, World, file_server
+from worlds import ROOT, file_server
 
-from helpers import ArchiveAccessError, CloudLocationError, DownloadError, FitsError
-from helpers import archives, cloud_location, cutout, cutouts, open_fits, remote
+from helpers import (
+    ArchiveAccessError,
+    CloudLocationError,
+    Cutout,
+    DownloadError,
+    FitsError,
+    archives,
+    cloud_location,
+    cutout,
+    cutouts,
+    open_fits,
+    remote,
+)
 from helpers.remote_fits import remote_fits
 from replica.cache import ensure
 from replica.faults import fault
@@ -80,7 +97,12 @@ class Route:
 
 ROUTES = [
     Route("header, plain", f"https://nasa-irsa-wise.s3.amazonaws.com/{ALLWISE.key}", stamp),
-    Route("pixels, plain", f"https://s3.us-west-2.amazonaws.com/nasa-irsa-wise/{ALLWISE.key}", stamp, True),
+    Route(
+        "pixels, plain",
+        f"https://s3.us-west-2.amazonaws.com/nasa-irsa-wise/{ALLWISE.key}",
+        stamp,
+        True,
+    ),
     Route("header, RICE", f"https://stpubdata.s3.us-east-1.amazonaws.com/{STACK.key}", stamp),
     Route("pixels, RICE", f"https://s3.us-east-1.amazonaws.com/stpubdata/{STACK.key}", stamp, True),
     Route(".gz", f"https://nasa-heasarc.s3.amazonaws.com/{CHANDRA.key}", image),
@@ -131,11 +153,18 @@ Outcome = Pixels | ArchiveAccessError
 
 @pytest.fixture(scope="module", autouse=True)
 def impatient() -> Iterator[None]:
-    """Shorter pauses and timeouts than the helpers' own; as many tries."""
+    """Shorter pauses and timeouts than the helpers' own, but as many tries."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remote, "TIMEOUT", (5.0, 0.5))
+        patch.setattr(remote, "TIMEOUT", (5.0, 0.7))
         patch.setattr(remote, "FIRST_PAUSE", 0.01)
-        patch.setattr(archives, "PATIENCE", 0.5)
+        yield
+
+
+@contextmanager
+def failing(*faults: str) -> Iterator[None]:
+    """Let every client of this process talk to a replica with these faults."""
+    settings = Settings(faults=[fault(text) for text in faults])
+    with threaded_replica(settings) as replica, environment(replica.environment):
         yield
 
 
@@ -178,10 +207,10 @@ def row(trouble: Trouble) -> Row:
     hosts = [route.host for route in ROUTES] + [urlsplit(SPOILT).hostname]
     paths = dict.fromkeys(hosts, "/?*") | {"irsa.ipac.caltech.edu": "*"}
     times = ",times=1" if trouble.once else ""
-    faults = [fault(f"{trouble.kind},host={host},path={path}{times}") for host, path in paths.items()]
+    faults = [f"{trouble.kind},host={host},path={path}{times}" for host, path in paths.items()]
     # IRSA's front page is probed by connect: a fault of its own, ahead of that of its files.
-    faults.insert(0, fault(f"{trouble.kind},host=irsa.ipac.caltech.edu,path=/{times}"))
-    with threaded_replica(Settings(faults=faults)) as replica, environment(replica.environment):
+    faults.insert(0, f"{trouble.kind},host=irsa.ipac.caltech.edu,path=/{times}")
+    with failing(*faults):
         with ThreadPoolExecutor(len(ROUTES)) as pool:
             outcomes = dict(zip((r.name for r in ROUTES), pool.map(attempt, ROUTES), strict=True))
         return Row(outcomes, cutouts(TARGETS, SIDE, progress=False), archives.silent_archives())
@@ -223,8 +252,95 @@ def test_one_failing_cutout_does_not_spoil_the_others(trouble: Trouble) -> None:
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.name)
-def test_a_world_that_fails_is_not_taken_for_live(trouble: Trouble) -> None:
+def test_an_archive_that_does_not_answer_is_not_taken_for_live(trouble: Trouble) -> None:
     assert row(trouble).silent == (["IRSA"] if trouble.kind in SILENT else [])
+
+
+def search_sia() -> int:
+    from pyvo.dal import SIAService
+
+    service = SIAService("https://irsa.ipac.caltech.edu/ibe/sia/wise/allwise/p3am_cdd?")
+    return len(service.search(CRAB, size=0.04))
+
+
+def search_sia_in_vain() -> int:
+    from pyvo.dal import SIAService
+
+    service = SIAService("https://irsa.ipac.caltech.edu/ibe/sia/wise/allwise/p3am_cdd?")
+    return len(service.search(SkyCoord(0, -89, unit="deg"), size=0.04))
+
+
+def search_registry(keyword: str = "chandra") -> int:
+    from pyvo import regsearch
+
+    return len(regsearch(servicetype="sia", keywords=keyword))
+
+
+def search_mast(target: str = "rings.v3.skycell.1784.059.stk.r") -> int:
+    from astroquery.mast import Observations
+
+    return len(Observations.query_criteria(obs_id=target))
+
+
+#: Kind of answer: a search that finds something, and one that does not.
+SEARCHES: dict[str, tuple[Callable[[], int], Callable[[], int]]] = {
+    "VOTable of an image search (pyvo)": (search_sia, search_sia_in_vain),
+    "VOTable of the registry (pyvo)": (search_registry, lambda: search_registry("unheard-of")),
+    "JSON of MAST (astroquery)": (search_mast, lambda: search_mast("unheard-of")),
+}
+SPOILT_ANSWERS = {
+    "malformed, cut in half": "short-length",
+    "HTML instead": "html",
+    "an empty body": "empty",
+    "503": "503",
+}
+
+
+@lru_cache
+def search_outcome(search: str, spoilt: str) -> str:
+    """Name the exception of a search whose answer is spoilt; the number of rows without one."""
+    with failing(SPOILT_ANSWERS[spoilt]):
+        try:
+            return f"{SEARCHES[search][0]()} rows"
+        except Exception as error:  # noqa: BLE001 - whatever a library of others raises
+            return f"`{type(error).__module__.split('.')[0]}` raises `{type(error).__name__}`"
+
+
+@pytest.mark.parametrize("spoilt", SPOILT_ANSWERS)
+@pytest.mark.parametrize("search", SEARCHES)
+def test_a_spoilt_search_is_an_error_of_its_library(search: str, spoilt: str) -> None:
+    assert SEARCHES[search][0]() > 0
+    assert re.fullmatch(
+        r"`(pyvo|astroquery|requests)` raises `\w+`", search_outcome(search, spoilt)
+    )
+
+
+@pytest.mark.filterwarnings("ignore::astroquery.exceptions.NoResultsWarning")
+@pytest.mark.parametrize("search", SEARCHES)
+def test_a_search_in_vain_is_an_empty_table(search: str) -> None:
+    assert SEARCHES[search][1]() == 0
+
+
+CELLS: dict[str, object] = {
+    "an empty cell": "",
+    "a masked cell": np.ma.masked,
+    "a page of HTML": "<!DOCTYPE html><html><body>We are back soon</body></html>",
+    "JSON cut short": '{"aws": {"bucket_name": "nasa-irsa-wise", "key": "wise/al',
+    "JSON without a bucket": '{"aws": {"key": "wise/a.fits"}}',
+    "a row without addresses": {"obs_id": "1", "cloud_access": ""},
+    "a table without rows": Table({"cloud_access": [], "access_url": []}),
+}
+
+
+def cell_outcome(cell: object) -> str:
+    with pytest.raises(CloudLocationError) as caught:
+        cloud_location(cell)
+    return f"`{type(caught.value).__name__}: {caught.value}`"
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell_that_says_nothing_is_an_error_of_the_package(name: str) -> None:
+    assert "\n" not in cell_outcome(CELLS[name])
 
 
 def on_the_wire(kind: str) -> tuple[dict[str, str], bytes, OSError | None]:
@@ -257,22 +373,31 @@ def test_broken_connections_are_real_on_the_wire(kind: str) -> None:
         assert 0 < len(body) < size
 
 
+def test_the_pause_that_a_server_asks_for_is_made(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    settings = Settings(log=log, faults=[fault("429,times=1")])
+    forget()
+    with threaded_replica(settings) as replica, environment(replica.environment):
+        remote.read_piece(SPOILT, 0, 10)
+    first, second = map(json.loads, log.read_text().splitlines())
+    assert (first["status"], second["status"]) == (429, 206)
+    assert second["time"] - first["time"] >= 1  # the fault says Retry-After: 1
+
+
 def test_no_new_try_begins_after_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "TIMEOUT", (5.0, 0.3))
     monkeypatch.setattr(remote, "PATIENCE", 0.2)
     forget()
-    with threaded_replica(Settings(faults=[fault("stall")])) as replica:
-        with environment(replica.environment), pytest.raises(DownloadError, match="tried once"):
-            cutout(SPOILT, CRAB, SIDE)
+    with failing("stall"), pytest.raises(DownloadError, match="tried once"):
+        cutout(SPOILT, CRAB, SIDE)
 
 
 def test_a_page_in_place_of_a_header_is_not_remembered() -> None:
     forget()
-    with threaded_replica(Settings(faults=[fault("html,times=1")])) as replica:
-        with environment(replica.environment):
-            with pytest.raises(FitsError, match="<!DOCTYPE html>"):
-                cutout(SPOILT, CRAB, SIDE)
-            stamp_after = cutout(SPOILT, CRAB, SIDE)
+    with failing("html,times=1"):
+        with pytest.raises(FitsError, match="<!DOCTYPE html>"):
+            cutout(SPOILT, CRAB, SIDE)
+        stamp_after = cutout(SPOILT, CRAB, SIDE)
     assert np.array_equal(stamp_after.data, right_pixels()["header, plain"][0])
 
 
@@ -309,5 +434,52 @@ def test_a_file_cut_short_at_the_archive_is_told(served) -> None:
     write_image(folder / "short.fits", 400, 1.0)
     with (folder / "short.fits").open("r+b") as file:
         file.truncate(2880 * 20)
-    with pytest.raises((FitsError, DownloadError), match=r"short\.fits"):
+    with (
+        pytest.warns(AstropyUserWarning, match="truncated"),
+        pytest.raises(DownloadError, match=r"short\.fits is cut short"),
+    ):
         cutout(f"{base}/short.fits", CRAB, SIDE)
+
+
+def cell(outcome: Outcome | Cutout) -> str:
+    return f"`{type(outcome).__name__}`" if isinstance(outcome, ArchiveAccessError) else "pixels"
+
+
+def errors_of(trouble: Trouble) -> list[ArchiveAccessError]:
+    outcomes = [*row(trouble).routes.values(), row(trouble).pair[0]]
+    return [outcome for outcome in outcomes if isinstance(outcome, ArchiveAccessError)]
+
+
+def fault_table() -> str:
+    lines = []
+    for trouble in TROUBLES:
+        outcomes = [*row(trouble).routes.values(), row(trouble).pair[0]]
+        world = "replica" if row(trouble).silent else "live"
+        lines.append([trouble.name, *map(cell, outcomes), world])
+    return table(["fault", *(route.name for route in ROUTES), "one of two", "connect"], lines)
+
+
+def search_table() -> str:
+    lines = [
+        [name, *(search_outcome(search, name) for search in SEARCHES)] for name in SPOILT_ANSWERS
+    ]
+    lines.append(["no rows", *(f"{in_vain()} rows" for _, in_vain in SEARCHES.values())])
+    return table(["answer", *SEARCHES], lines)
+
+
+@pytest.mark.filterwarnings("ignore::astroquery.exceptions.NoResultsWarning")
+def test_the_page_in_the_docs_says_what_was_seen() -> None:
+    facts = {"connect": TIMEOUT[0], "read": TIMEOUT[1], "tries": TRIES, "patience": PATIENCE}
+    written = page(
+        INTRODUCTION.format(**facts, bound=PATIENCE + sum(TIMEOUT)),
+        fault_table(),
+        "## What the errors say\n",
+        sentences({trouble.name: errors_of(trouble) for trouble in TROUBLES}),
+        SERVICES,
+        search_table(),
+        CELLS_HEAD,
+        table(["cell", "outcome"], [[name, cell_outcome(each)] for name, each in CELLS.items()]),
+    )
+    before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    PAGE.write_text(written, encoding="utf-8")
+    assert written == before, f"{PAGE} is written anew: look at git diff, and commit it"

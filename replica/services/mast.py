@@ -39,7 +39,7 @@ async def _invoke(request: Request) -> Response:
 def _parsed(text: str) -> dict[str, object]:
     try:
         request = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ServiceError(f"The parameter request must be a JSON object: {error}") from None
     if not isinstance(request, dict):
         raise ServiceError("The parameter request must be a JSON object")

@@ -13,7 +13,7 @@ from helpers.celestial import celestial_wcs
 from helpers.errors import ArchiveAccessError, CutoutError, FitsError
 from helpers.opening import Location, open_file, open_hdus, reading
 from helpers.remote_fits import remote_fits
-from helpers.sparse_file import SparseFile
+from helpers.sparse_file import MERGE_GAP, SparseFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,9 +103,7 @@ def cutout(
         number, image = _find_image(name, hdus, hdu)
         plan = _plan(name, image, _wcs_of(name, file, number, image.header), position, size)
         slices = (*_planes(name, image, plane), *plan.slices_original)
-        if isinstance(file, SparseFile):
-            _fetch(file, number, image, slices)
-        data = image.section[slices].reshape(plan.shape)
+        data = _read(file, number, image, slices).reshape(plan.shape)
         return Cutout(
             data=data.copy(),
             wcs=plan.wcs,
@@ -228,6 +226,22 @@ def _planes(name: str, image: Any, plane: int | None) -> Slices:
         slice(plane, plane + 1) if plane is not None and length > 1 else slice(0, 1)
         for length in lengths
     )
+
+
+def _read(file: object, number: int, image: Any, slices: Slices) -> np.ndarray:
+    """Fetch and decode a part of an image; whole rows where they are fetched as one anyway.
+
+    astropy reads whole rows at once, but parts of rows one by one.
+    """
+    from astropy.io import fits
+
+    rows, columns = slices, slice(None)
+    row_bytes = image.shape[-1] * abs(image.header["BITPIX"]) // 8
+    if not isinstance(image, fits.CompImageHDU) and row_bytes <= MERGE_GAP:
+        rows, columns = (*slices[:-1], slice(0, image.shape[-1])), slices[-1]
+    if isinstance(file, SparseFile):
+        _fetch(file, number, image, rows)
+    return image.section[rows][..., columns]
 
 
 def _fetch(file: SparseFile, number: int, image: Any, slices: Slices) -> None:

@@ -74,9 +74,9 @@ def _libarchive(stored: bytes) -> bytes:
 
 
 def _program(*command: str) -> Callable[[bytes], bytes]:
-    return lambda stored: subprocess.run(
-        command, input=stored, capture_output=True, check=True
-    ).stdout
+    return lambda stored: (
+        subprocess.run(command, input=stored, capture_output=True, check=True).stdout
+    )
 
 
 DECODERS = {

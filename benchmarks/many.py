@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,9 +132,10 @@ def bytes_of_a_result() -> float:
 
 
 def plan(rounds: int, count: int = COUNT) -> list[tuple[str, int]]:
-    """Return what to run: in each round all engines in turn, then the smaller count."""
+    """Return what to run: all engines in turn, then helpers again in further rounds."""
     engines = [(name, min(engine.count, count)) for name, engine in ENGINES.items()]
-    return [*engines, (HELPERS_MANY, min(SMALLER_COUNT, count // 4))] * rounds
+    smaller = (HELPERS_MANY, min(SMALLER_COUNT, count // 4))
+    return [*engines, smaller, *[engines[-1], smaller] * (rounds - 1)]
 
 
 def run(steps: Sequence[tuple[str, int]], world: World) -> Iterator[Row]:
@@ -142,11 +143,6 @@ def run(steps: Sequence[tuple[str, int]], world: World) -> Iterator[Row]:
     for engine, count in steps:
         arguments = (engine, count, str(world.log))
         yield call("benchmarks.many:measure", *arguments, environment=world.environment)
-
-
-def own_bytes(environment: Mapping[str, str]) -> float:
-    """`bytes_of_a_result`, in a fresh process."""
-    return call("benchmarks.many:bytes_of_a_result", environment=environment)
 
 
 def summary(measured: Sequence[Row], network: Conditions, result_size: float) -> list[Row]:

@@ -88,24 +88,30 @@ def plan(rounds: Mapping[Conditions, int], worlds: Sequence[World]) -> list[Step
     ]
 
 
-def run(steps: Sequence[Step]) -> Iterator[Row]:
+def run(steps: Sequence[Step]) -> Iterator[list[Row]]:
     """Measure each step in a fresh process; a way that cannot do a case is tried once."""
     unable = set()
     for world, case, way in steps:
-        if (case, way) in unable:
-            continue
-        # The second cutout of a file tells the same on every network.
-        repeats = 2 if world.conditions == DISTANT else 1
-        arguments = (way, case, str(world.log), repeats)
-        key = {"case": case, "network": world.conditions.name, "way": way}
-        try:
-            found = call("benchmarks.single:measure", *arguments, environment=world.environment)
-        except MeasurementError as error:
+        rows = [] if (case, way) in unable else _run(world, case, way)
+        if any("error" in row for row in rows):
             unable.add((case, way))
-            yield key | {"error": str(error).splitlines()[-1]}
-            continue
-        for nth, facts in zip(("first", "second"), found, strict=False):
-            yield key | {"nth": nth} | facts
+        yield rows
+
+
+def _run(world: World, case: str, way: str) -> list[Row]:
+    # The second cutout of a file tells the same on every network.
+    repeats = 2 if world.conditions == DISTANT else 1
+    arguments = (way, case, str(world.log), repeats)
+    key = {"case": case, "network": world.conditions.name, "way": way}
+    try:
+        found = call("benchmarks.single:measure", *arguments, environment=world.environment)
+    except MeasurementError as error:
+        if way == HELPERS:
+            raise
+        return [key | {"error": str(error).splitlines()[-1]}]
+    return [
+        key | {"nth": nth} | facts for nth, facts in zip(("first", "second"), found, strict=False)
+    ]
 
 
 def summary(measured: Sequence[Row]) -> list[Row]:

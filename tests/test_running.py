@@ -129,7 +129,7 @@ def test_the_readme_says_what_the_records_say() -> None:
     }
     page = (run_record.ROOT / "README.md").read_text(encoding="utf-8")
     assert runtime_sentences(records["cold"], records["warm"]) in page
-    assert run_record.version_sentence(records["oldest"], records["warm"]) in page
+    assert run_record.version_table(records["oldest"], records["warm"]) in page
 
 
 def test_pages_need_no_network_and_keep_alt_text(tmp_path: Path) -> None:

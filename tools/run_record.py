@@ -84,15 +84,23 @@ def runtime_sentences(cold: Mapping, warm: Mapping) -> str:
     )
 
 
-def version_sentence(oldest: Mapping, newest: Mapping) -> str:
-    """Say with which versions the tests passed."""
-
-    def listed(record: Mapping) -> str:
-        return ", ".join(f"{name} {number}" for name, number in record["versions"].items())
-
-    return (
-        f"The notebooks and tests ran with the oldest versions that are allowed "
-        f"({listed(oldest)}) and with the newest of {newest['date'][:10]} ({listed(newest)})."
+def version_table(oldest: Mapping, newest: Mapping) -> str:
+    """Say with which versions the tests passed, as a table that a reader may unfold."""
+    rows = [
+        f"| {name} | {number} | {newest['versions'][name]} |"
+        for name, number in oldest["versions"].items()
+    ]
+    return "\n".join(
+        [
+            "<details>",
+            f"<summary>Tested with these versions, up to {newest['date'][:10]}</summary>",
+            "",
+            "| package | oldest allowed | newest |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "</details>",
+        ]
     )
 
 
@@ -105,7 +113,7 @@ def update_readme() -> None:
     page = ROOT / "README.md"
     text = page.read_text(encoding="utf-8")
     text = _between("runtime", runtime_sentences(records["cold"], records["warm"]), text)
-    text = _between("versions", version_sentence(records["oldest"], records["warm"]), text)
+    text = _between("versions", version_table(records["oldest"], records["warm"]), text)
     page.write_text(text, encoding="utf-8")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 _MODULES = {
     "archives": ["connect"],
+    "celestial": ["celestial_wcs"],
     "cloud": ["CloudLocation", "cloud_location"],
     "compression": ["decompress"],
     "errors": [

@@ -43,7 +43,7 @@ def refusal(host: str) -> str | None:
 
 
 async def _refuse(request: Request) -> PlainTextResponse:
-    sentence = refusal(request.url.hostname or "") or "Not found"
+    sentence = refusal(request.headers.get("host", "").partition(":")[0]) or "Not found"
     return PlainTextResponse(f"{sentence}\n", status_code=403)
 
 

@@ -12,6 +12,7 @@ from astropy.coordinates import SkyCoord
 from astropy.visualization.wcsaxes import WCSAxes
 
 from helpers import figures
+from helpers.remote_fits import remote_fits
 from tools.notebook_files import NOTEBOOKS, code_cells, read_source, sources
 
 PULSAR = SkyCoord(83.633210, 22.014460, unit="deg")
@@ -37,6 +38,8 @@ def shown(request) -> list[Shown]:
         calls.append(Shown(image, options, axes))
         return axes
 
+    # Other tests may have read the same files; a notebook begins with no memory of them.
+    remote_fits.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figures, "show_image", recording)
         patch.chdir(NOTEBOOKS)

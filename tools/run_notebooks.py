@@ -27,7 +27,7 @@ BUILD = ROOT / "build"
 DATA = (
     "*0830p227_ac51/*",
     "*1784.059.stk.r.unconv.fits",
-    "*acisf04607*cntr_img2*",
+    "*acisf13751*cntr_img2*",
     "rosat/*",
 )
 

@@ -29,6 +29,11 @@ PATIENCE = 2.0
 _CONNECTED = "ARCHIVES_REPLICA"
 
 
+def simulated() -> bool:
+    """Whether this program gets its data from a replica."""
+    return _CONNECTED in os.environ
+
+
 def connect() -> None:
     """Choose the world by the environment variable ``ARCHIVES``, and say which it is.
 
@@ -47,7 +52,7 @@ def connect() -> None:
     if world == "live":
         print("Live: the answers come from the real archives.")  # noqa: T201
         return
-    if _CONNECTED not in os.environ:
+    if not simulated():
         os.environ.update(_start_replica())
         _tell_imported_libraries()
     print(f"Replica{reason}: all data are simulated, nothing leaves this machine.")  # noqa: T201
@@ -57,7 +62,7 @@ def _choose(world: str) -> tuple[str, str]:
     """Return ``live`` or ``replica``, and the reason if it was not asked for by name."""
     if world not in ("auto", "live", "replica"):
         raise WorldError(f"ARCHIVES is {world!r}: set it to auto, live or replica")
-    if _CONNECTED in os.environ:
+    if simulated():
         return "replica", ""
     silent = silent_archives() if world == "auto" else []
     if silent:

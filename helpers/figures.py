@@ -6,6 +6,7 @@ import sys
 from io import BytesIO
 from typing import TYPE_CHECKING, Literal
 
+from helpers.archives import simulated
 from helpers.errors import FigureError
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def show_image(
     Returns
     -------
     WCSAxes
-        The axes; the alt text is the label of their figure.
+        The axes; the alt text is the label of their figure.  In a script, save the figure
+        with ``axes.figure.savefig(name)``: pyplot does not know it.
 
     Raises
     ------
@@ -254,6 +256,8 @@ def _publish(figure: Figure, alt: str, draw: Callable[[Figure], bytes]) -> None:
     _require(isinstance(alt, str) and alt.strip(), "say in alt what there is to see")
     alt = alt.strip()
     figure.set_label(alt)
+    if simulated():
+        figure.text(0.995, 0.005, "simulated data", ha="right", va="bottom", size=7, color="0.4")
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is None:
         return

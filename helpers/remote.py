@@ -171,7 +171,7 @@ def _advice(answer: requests.Response) -> str:
         return f"; its bucket is in the region {answer.headers['x-amz-bucket-region']}"
     return {
         403: "; the product may need credentials, or may not exist",
-        404: "; check the key, or ask the archive's search service for it again",
+        404: "; check bucket and key, or ask the archive's search service for it again",
     }.get(answer.status_code, "")
 
 

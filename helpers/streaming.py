@@ -92,12 +92,14 @@ def cutout(
     Raises
     ------
     CutoutError
-        If the cutout lies outside the image, or a cube is given without a plane.
+        If position or size are of another kind, the cutout lies outside the image, or a cube
+        is given without a plane.
     FitsError
         If the file is not FITS, or has no such image.
     DownloadError
         If the file cannot be read.
     """
+    _check(position, size)
     name, file = open_file(location)
     with open_hdus(name, file) as hdus, reading(name):
         number, image = _find_image(name, hdus, hdu)
@@ -163,6 +165,23 @@ def _outcome(future: Future[Cutout]) -> Cutout | ArchiveAccessError:
         return future.result()
     except ArchiveAccessError as error:
         return error
+
+
+def _check(position: SkyCoord, size: Quantity | int) -> None:
+    """Refuse what astropy would read as something else: pixels as degrees, and the like."""
+    import numpy as np
+    from astropy import units as u
+    from astropy.coordinates import SkyCoord
+
+    if not isinstance(position, SkyCoord) or not position.isscalar:
+        raise CutoutError(f"the position of a cutout is one SkyCoord, not {position!r}")
+    lengths = size if isinstance(size, list | tuple) else np.atleast_1d(size)
+    for length in lengths:
+        angle = isinstance(length, u.Quantity) and (
+            length.unit.is_equivalent(u.deg) or length.unit == u.pixel
+        )
+        if not (angle or isinstance(length, int | np.integer)) or not length > 0:
+            raise CutoutError(f"the size of a cutout is a positive angle or pixels, not {size!r}")
 
 
 def _find_image(name: str, hdus: fits.HDUList, wanted: HduName | None) -> tuple[int, Any]:

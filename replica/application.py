@@ -38,7 +38,7 @@ def refusal(host: str) -> str | None:
     return (
         f"{host or 'This address'} is not part of the replica, and the replica does not go out to "
         f"the network: it answers for {', '.join(sorted(ARCHIVES))} and S3. "
-        "Set ARCHIVES=live to reach the real host"
+        "To reach the real host, do not run under the replica: in a notebook, set ARCHIVES=live"
     )
 
 

@@ -42,9 +42,13 @@ def build(patterns: list[str], *, jobs: int = 2) -> int:
 def _make(products: list[Product], jobs: int) -> None:
     bar = tqdm(total=len(products), desc="simulating data", unit="file", disable=not products)
     with bar, ProcessPoolExecutor(jobs, initializer=_end_with, initargs=(os.getpid(),)) as pool:
-        for done in as_completed([pool.submit(ensure, product) for product in products]):
-            done.result()
-            bar.update()
+        try:
+            for done in as_completed([pool.submit(ensure, product) for product in products]):
+                done.result()
+                bar.update()
+        finally:
+            # After an error or Ctrl-C, nothing more is begun.
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _end_with(parent: int) -> None:

@@ -78,8 +78,13 @@ def _introduction(replica: Replica, *, as_json: bool) -> str:
 
 async def _run(replica: Replica, program: list[str]) -> int:
     """Run a program in the replica world; Ctrl-C and SIGTERM are the program's to handle."""
-    path = os.pathsep.join(filter(None, [str(TRUST_FOLDER), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, **replica.environment, "PYTHONPATH": path}
+    environment = {
+        **os.environ,
+        **replica.environment,
+        "PYTHONPATH": _before(str(TRUST_FOLDER), "PYTHONPATH"),
+        # `python` is then the one that runs the replica, also where nothing was activated.
+        "PATH": _before(str(Path(sys.executable).parent), "PATH"),
+    }
     try:
         child = await asyncio.create_subprocess_exec(*program, env=environment)
     except FileNotFoundError:
@@ -110,6 +115,11 @@ async def _check(replica: Replica, options: argparse.Namespace) -> int:
         certificate=options.certificate,
         json_file=options.json,
     )
+
+
+def _before(folder: str, variable: str) -> str:
+    """The folders of a variable of the environment, with one more before them."""
+    return os.pathsep.join(filter(None, [folder, os.environ.get(variable)]))
 
 
 def _settings(options: argparse.Namespace) -> Settings:

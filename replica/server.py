@@ -96,8 +96,15 @@ async def running(settings: Settings) -> AsyncIterator[Replica]:
         finally:
             front.close()
             await door.close()
-            backend.should_exit = backend.force_exit = True
-            await task
+            await _end(backend, task)
+
+
+async def _end(backend: uvicorn.Server, task: asyncio.Task[None]) -> None:
+    """Let requests that were cut off end by themselves; force those that do not."""
+    backend.should_exit = True
+    done, _ = await asyncio.wait([task], timeout=2.0)
+    backend.force_exit = not done
+    await task
 
 
 def _loopback_socket() -> socket.socket:

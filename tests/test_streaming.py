@@ -291,7 +291,7 @@ def test_a_whole_compressed_product_takes_one_request(replica_world: World) -> N
 
 
 def test_a_missing_key_is_told_with_its_address() -> None:
-    with pytest.raises(DownloadError, match=r"404.*check the key") as caught:
+    with pytest.raises(DownloadError, match=r"404.*check bucket and key") as caught:
         cutout("s3://nasa-irsa-wise/no/such.fits", CRAB, WIDTH)
     assert caught.value.url == "https://nasa-irsa-wise.s3.us-west-2.amazonaws.com/no/such.fits"
 
@@ -364,3 +364,20 @@ def test_a_cutout_does_not_keep_its_image(tmp_path) -> None:
 )
 def test_near_ranges_become_one(ranges, gap, merged) -> None:
     assert merge(ranges, gap) == merged
+
+
+@pytest.mark.parametrize("position", [(83.63, 22.01), "M1", CRAB.cartesian, [CRAB]])
+def test_a_position_that_is_no_skycoord_is_refused(position: object) -> None:
+    with pytest.raises(CutoutError, match="one SkyCoord"):
+        cutout(address(ALLWISE), position, WIDTH)
+
+
+@pytest.mark.parametrize("size", [0.05, 0, -3, 0 * u.deg, -1 * u.arcmin, 2 * u.s, "2 arcmin"])
+def test_a_size_that_is_none_is_refused(size: object) -> None:
+    with pytest.raises(CutoutError, match="positive angle or pixels"):
+        cutout(address(ALLWISE), CRAB, size)
+
+
+def test_a_size_may_have_two_lengths() -> None:
+    assert cutout(address(ALLWISE), CRAB, (3, 5)).shape == (3, 5)
+    assert cutout(address(ALLWISE), CRAB, (10, 20) * u.arcsec).shape == (7, 15)

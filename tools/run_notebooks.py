@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from dataclasses import replace
@@ -44,6 +45,14 @@ def main(arguments: list[str] | None = None) -> int:
     except FileNotFoundError as error:
         parser.error(str(error))
     os.environ.setdefault("ARCHIVES", "replica")
+    try:
+        return _run(paths)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; what is in build/ may be of an earlier run\n")
+        return 130
+
+
+def _run(paths: list[Path]) -> int:
     data = make_data() if os.environ["ARCHIVES"] == "replica" else {"files": 0, "seconds": 0}
     BUILD.mkdir(exist_ok=True)
     results = run_all(paths, BUILD)
@@ -86,7 +95,9 @@ def write(name: str, notebook: NotebookNode, folder: Path) -> None:
         jquery_url="",
     )
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": name}})
-    (folder / f"{name}.html").write_text(body, encoding="utf-8")
+    # Notebooks name each other as sources; the pages lie beside each other too.
+    linked = re.sub(r'href="(\w+)\.md"', r'href="\1.html"', body)
+    (folder / f"{name}.html").write_text(linked, encoding="utf-8")
 
 
 def table(results: list[Result]) -> str:
@@ -98,7 +109,8 @@ def table(results: list[Result]) -> str:
         for result in results
     ]
     failures = [f"{result.name}, {result.failure}\n" for result in results if result.failure]
-    return "\n" + head + "".join(rows) + "".join(failures)
+    pages = f"pages: {', '.join(f'build/{result.name}.html' for result in results)}\n"
+    return "\n" + head + "".join(rows) + "".join(failures) + pages
 
 
 if __name__ == "__main__":

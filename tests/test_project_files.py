@@ -13,7 +13,8 @@ import yaml
 from worlds import ROOT
 
 REQUIREMENTS = ROOT / "requirements_data_access.txt"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "notebooks").glob("*.md"))]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.md"))
+PAGES = [ROOT / "README.md", *NOTEBOOKS, *sorted((ROOT / "docs").glob("*.md"))]
 #: Packages that conda takes from PyPI, since conda-forge may not have them.
 FROM_PYPI = {"unlzw3"}
 
@@ -38,7 +39,7 @@ def test_every_requirement_has_a_minimum_and_a_reason() -> None:
 
 def test_every_notebook_import_is_required() -> None:
     names = {line.partition(">")[0].lower() for line in requirements()}
-    code = "\n".join(path.read_text(encoding="utf-8") for path in PAGES[1:])
+    code = "\n".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS)
     imported = {m.lower() for m in re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE)}
     optional = {"helpers", *sys.stdlib_module_names}
     assert imported - optional <= names

@@ -19,6 +19,7 @@ from importlib.resources import files
 from importlib.util import find_spec
 
 import lzw_encoder
+import ncompress
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -252,7 +253,6 @@ def test_full_table_of_every_width(decoder, width, block_mode):
 
 
 def test_streams_of_compress_itself(decoder):
-    ncompress = pytest.importorskip("ncompress")
     content = fits_bytes(blocks=80, alphabet=256) + fits_bytes(blocks=80, alphabet=3)
     assert decompress(ncompress.compress(content)) == content
 

@@ -52,17 +52,6 @@ def distance_to_footprint(product: Product, ra: float, dec: float) -> float:
     return math.hypot(east, north)
 
 
-def overlaps_box(product: Product, ra: float, dec: float, width: float, height: float) -> bool:
-    """Whether the field touches a box of `width` by `height` degrees about a position."""
-    offset = offsets(ra, dec, product.ra, product.dec)
-    if offset is None:
-        return False
-    return (
-        abs(offset[0]) <= (product.width + width) / 2
-        and abs(offset[1]) <= (product.height + height) / 2
-    )
-
-
 def box_corners(ra: float, dec: float, width: float, height: float) -> list[tuple[float, float]]:
     """Positions of the corners of a box about a centre, all in degrees, counter-clockwise."""
     signs = ((1, -1), (1, 1), (-1, 1), (-1, -1))

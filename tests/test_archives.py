@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from worlds import ROOT
+from worlds import ROOT, fresh_environment
 
 from helpers import WorldError, archives, connect
 
@@ -27,17 +27,10 @@ with open_fits(f"s3://nasa-heasarc/{key}") as hdus:
 """
 
 
-def environment(**variables: str) -> dict[str, str]:
-    """The variables of a fresh shell: no proxy, no replica."""
-    foreign = ("PROXY", "BUNDLE", "CERT_FILE", "FSSPEC", "ARCHIVES")
-    plain = {k: v for k, v in os.environ.items() if not any(part in k.upper() for part in foreign)}
-    return plain | {"PYTHONPATH": str(ROOT)} | variables
-
-
 def start(program: str, **variables: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", program],
-        env=environment(**variables),
+        env=fresh_environment(**({"PYTHONPATH": str(ROOT)} | variables)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

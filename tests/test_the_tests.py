@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from worlds import ROOT
+from worlds import ROOT, fresh_environment
 
 _COPIED = ("helpers", "notebooks", "replica", "tests", "tools", "conftest.py", "pyproject.toml")
 
@@ -42,12 +41,10 @@ def copy(tmp_path: Path) -> Path:
 
 
 def run_tests(copy: Path, *targets: str) -> subprocess.CompletedProcess[str]:
-    foreign = ("PROXY", "BUNDLE", "CERT_FILE", "FSSPEC", "ARCHIVES")
-    plain = {k: v for k, v in os.environ.items() if not any(part in k.upper() for part in foreign)}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-x", *targets],
         cwd=copy,
-        env=plain | {"PYTHONPATH": str(copy)},
+        env=fresh_environment(PYTHONPATH=str(copy)),
         capture_output=True,
         text=True,
         timeout=240,

@@ -19,6 +19,13 @@ from starlette.staticfiles import StaticFiles
 ROOT = Path(__file__).parent.parent
 
 
+def fresh_environment(**variables: str) -> dict[str, str]:
+    """The variables of a shell that knows of no proxy and no replica, and more of one's own."""
+    foreign = ("PROXY", "BUNDLE", "CERT_FILE", "FSSPEC", "ARCHIVES")
+    plain = {k: v for k, v in os.environ.items() if not any(part in k.upper() for part in foreign)}
+    return plain | variables
+
+
 @dataclass(frozen=True)
 class World:
     """A running replica, seen from outside."""

@@ -15,10 +15,10 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks import imports, lzw, many, report, single
-from benchmarks.conditions import DISTANT, HOME, NEAR, make_data, worlds
-from benchmarks.fresh import ROOT, call
 from benchmarks.goals import goals
-from benchmarks.ways import WAYS
+from benchmarks.methods import METHODS
+from benchmarks.networks import DISTANT, HOME, NEAR, make_data, replicas
+from benchmarks.subprocess_runner import ROOT, call
 
 Results = dict[str, Any]
 
@@ -50,7 +50,7 @@ def run_single(options: argparse.Namespace, folder: Path) -> Results:
     # A file takes 14 s on the slow line: one round tells, and takes long enough.
     rounds |= {} if options.quick else {HOME: 1}
     make_data()
-    with worlds(folder, *rounds) as running:
+    with replicas(folder, *rounds) as running:
         environment = running[0].environment
         needed = {
             case: call("benchmarks.single:needed_bytes", case, environment=environment)
@@ -67,9 +67,9 @@ def run_many(options: argparse.Namespace, folder: Path) -> Results:
     make_data()
     count = QUICK_COUNT if options.quick else many.COUNT
     steps = many.plan(min(options.rounds, 2), count)
-    with worlds(folder, DISTANT) as (world,):
-        size = call("benchmarks.many:bytes_of_a_result", environment=world.environment)
-        measured = list(_shown("many cutouts", steps, many.run(steps, world)))
+    with replicas(folder, DISTANT) as (replica,):
+        size = call("benchmarks.many:bytes_of_a_result", environment=replica.environment)
+        measured = list(_shown("many cutouts", steps, many.run(steps, replica)))
     return {"many": many.summary(measured, DISTANT, size)}
 
 
@@ -97,7 +97,7 @@ def skipped(options: argparse.Namespace) -> list[str]:
     """Say in sentences what is left out."""
     lines = [
         f"{name}: skipped, {way.package} is not installed"
-        for name, way in WAYS.items()
+        for name, way in METHODS.items()
         if not way.installed
     ]
     decoders = [name for name, decoder in lzw.DECODERS.items() if not decoder.installed]
@@ -107,7 +107,7 @@ def skipped(options: argparse.Namespace) -> list[str]:
 
 def machine() -> Results:
     """Describe the machine and what is installed."""
-    installed = [name for name in PACKAGES if name != "astrocut" or WAYS["astrocut"].installed]
+    installed = [name for name in PACKAGES if name != "astrocut" or METHODS["astrocut"].installed]
     return {
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

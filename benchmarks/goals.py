@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.conditions import DISTANT
 from benchmarks.imports import HEAVY
 from benchmarks.lzw import FALLBACK, OURS
 from benchmarks.many import COUNT, HELPERS_MANY
-from benchmarks.ways import HELPERS, ORIGINAL
+from benchmarks.methods import HELPERS, ORIGINAL
+from benchmarks.networks import DISTANT
 
 Row = dict[str, Any]
 Results = dict[str, Any]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
 
-from benchmarks.fresh import ROOT
+from benchmarks.subprocess_runner import ROOT
 
 Row = dict[str, Any]
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from benchmarks.fresh import call, cost
+from benchmarks.subprocess_runner import call, cost
 
 Row = dict[str, Any]
 

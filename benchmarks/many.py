@@ -17,16 +17,23 @@ from astropy.nddata import Cutout2D
 from astropy.wcs import WCS
 
 from benchmarks.cases import BANDS
-from benchmarks.conditions import Conditions, World
-from benchmarks.fresh import call, cost
-from benchmarks.ways import DEFAULTS, ORIGINAL, SMALL_BLOCKS, warm_astropy, warm_helpers, warm_s3fs
+from benchmarks.methods import (
+    DEFAULTS,
+    ORIGINAL,
+    SMALL_BLOCKS,
+    warm_astropy,
+    warm_helpers,
+    warm_s3fs,
+)
+from benchmarks.networks import Network, RunningReplica
+from benchmarks.subprocess_runner import call, cost
 
 Row = dict[str, Any]
 Target = tuple[str, SkyCoord]
 
 PIXELS = 64
 THREADS = 32
-#: Cutouts of `helpers.cutouts`: the second count shows how memory grows.
+#: Cutouts of `helpers.image_cutouts`: the second count shows how memory grows.
 COUNT, SMALLER_COUNT = 1000, 250
 #: Middle of the tile, and how far from it the stamps lie at the most; degrees.
 _CENTRE, _REACH = (83.076923, 22.716667), 0.6
@@ -88,14 +95,14 @@ def _section_in_threads(wanted: Sequence[Target]) -> list[np.ndarray]:
 def _helpers(wanted: Sequence[Target]) -> list[Any]:
     import helpers
 
-    return helpers.cutouts(wanted, PIXELS, progress=False)
+    return helpers.image_cutouts(wanted, PIXELS, progress=False)
 
 
 def _warm_small() -> None:
     warm_s3fs(SMALL_BLOCKS)
 
 
-HELPERS_MANY = "`helpers.cutouts`"
+HELPERS_MANY = "`helpers.image_cutouts`"
 ENGINES = {
     f"{ORIGINAL}, one after the other": Engine(_original, lambda: warm_s3fs(DEFAULTS), 8),
     "`.section`, blocks of 1 MiB, one after the other": Engine(_section, _warm_small, 24),
@@ -117,7 +124,7 @@ def measure(engine: str, count: int, log: str) -> Row:
 
 
 def bytes_of_a_result() -> float:
-    """Return the memory that one result of `helpers.cutouts` holds: pixels, header and WCS.
+    """Return the memory that one result of `helpers.image_cutouts` holds: pixels, header and WCS.
 
     What C libraries allocate besides, such as wcslib, does not show here.
     """
@@ -138,14 +145,14 @@ def plan(rounds: int, count: int = COUNT) -> list[tuple[str, int]]:
     return [*engines, smaller, *[engines[-1], smaller] * (rounds - 1)]
 
 
-def run(steps: Sequence[tuple[str, int]], world: World) -> Iterator[Row]:
+def run(steps: Sequence[tuple[str, int]], replica: RunningReplica) -> Iterator[Row]:
     """Measure each step in a fresh process."""
     for engine, count in steps:
-        arguments = (engine, count, str(world.log))
-        yield call("benchmarks.many:measure", *arguments, environment=world.environment)
+        arguments = (engine, count, str(replica.log))
+        yield call("benchmarks.many:measure", *arguments, environment=replica.environment)
 
 
-def summary(measured: Sequence[Row], network: Conditions, result_size: float) -> list[Row]:
+def summary(measured: Sequence[Row], network: Network, result_size: float) -> list[Row]:
     """Reduce all rounds to a row for each engine and count.
 
     A row's ``ceiling`` is the share of what the link could carry if it brought nothing but
@@ -159,7 +166,7 @@ def summary(measured: Sequence[Row], network: Conditions, result_size: float) ->
     ]
 
 
-def _median(rows: list[Row], network: Conditions) -> Row:
+def _median(rows: list[Row], network: Network) -> Row:
     count, seconds = rows[0]["count"], median(row["seconds"] for row in rows)
     return {
         "engine": rows[0]["engine"],

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cases import CASES
-from benchmarks.conditions import DISTANT, HOME, NEAR
+from benchmarks.networks import DISTANT, HOME, NEAR
 
 Results = dict[str, Any]
 Row = dict[str, Any]

@@ -15,12 +15,12 @@ from astropy.nddata import Cutout2D
 from astropy.wcs import WCS
 
 from benchmarks.cases import CASES, Case
-from benchmarks.conditions import DISTANT, Conditions, World
-from benchmarks.fresh import MeasurementError, call, cost
-from benchmarks.ways import HELPERS, POSITION, SIZE, WAYS, download, warm_astropy
+from benchmarks.methods import HELPERS, METHODS, POSITION, SIZE, download, warm_astropy
+from benchmarks.networks import DISTANT, Network, RunningReplica
+from benchmarks.subprocess_runner import MeasurementError, call, cost
 
 Row = dict[str, Any]
-Step = tuple[World, str, str]
+Step = tuple[RunningReplica, str, str]
 
 
 def measure(way: str, case: str, log: str, repeats: int) -> list[Row]:
@@ -29,9 +29,9 @@ def measure(way: str, case: str, log: str, repeats: int) -> list[Row]:
     Parameters
     ----------
     way, case : str
-        Names of `WAYS` and `CASES`.
+        Names of `METHODS` and `CASES`.
     log : str
-        The replica's request log.
+        The replica's access log.
     repeats : int
         1, or 2 for a second cutout of the same file.
 
@@ -42,10 +42,10 @@ def measure(way: str, case: str, log: str, repeats: int) -> list[Row]:
         and their sum.
     """
     warm_astropy()
-    WAYS[way].warm()
+    METHODS[way].warm()
     rows = []
     for _ in range(repeats):
-        pixels, facts = cost(lambda: WAYS[way].cut(CASES[case]), Path(log))
+        pixels, facts = cost(lambda: METHODS[way].cut(CASES[case]), Path(log))
         total = float(np.nansum(pixels, dtype=np.float64))
         rows.append(facts | {"shape": list(pixels.shape), "sum": total})
     return rows
@@ -75,36 +75,36 @@ def _needed_bytes(path: Path, case: Case) -> int:
         return sum(len(row) for row in hdus[case.hdu].data["COMPRESSED_DATA"][rows])
 
 
-def plan(rounds: Mapping[Conditions, int], worlds: Sequence[World]) -> list[Step]:
+def plan(rounds: Mapping[Network, int], replicas: Sequence[RunningReplica]) -> list[Step]:
     """Return what to run: rounds, and in each all networks, files and ways in turn."""
     return [
-        (world, case, way)
+        (replica, case, way)
         for number in range(max(rounds.values()))
-        for world in worlds
-        if number < rounds[world.conditions]
+        for replica in replicas
+        if number < rounds[replica.network]
         for case in CASES
-        for way in WAYS
-        if WAYS[way].installed
+        for way in METHODS
+        if METHODS[way].installed
     ]
 
 
 def run(steps: Sequence[Step]) -> Iterator[list[Row]]:
     """Measure each step in a fresh process; a way that cannot do a case is tried once."""
     unable = set()
-    for world, case, way in steps:
-        rows = [] if (case, way) in unable else _run(world, case, way)
+    for replica, case, way in steps:
+        rows = [] if (case, way) in unable else _run(replica, case, way)
         if any("error" in row for row in rows):
             unable.add((case, way))
         yield rows
 
 
-def _run(world: World, case: str, way: str) -> list[Row]:
+def _run(replica: RunningReplica, case: str, way: str) -> list[Row]:
     # The second cutout of a file tells the same on every network.
-    repeats = 2 if world.conditions == DISTANT else 1
-    arguments = (way, case, str(world.log), repeats)
-    key = {"case": case, "network": world.conditions.name, "way": way}
+    repeats = 2 if replica.network == DISTANT else 1
+    arguments = (way, case, str(replica.log), repeats)
+    key = {"case": case, "network": replica.network.name, "way": way}
     try:
-        found = call("benchmarks.single:measure", *arguments, environment=world.environment)
+        found = call("benchmarks.single:measure", *arguments, environment=replica.environment)
     except MeasurementError as error:
         if way == HELPERS:
             raise

@@ -7,8 +7,7 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
-    "archives": ["connect"],
-    "celestial": ["celestial_wcs"],
+    "connection": ["connect"],
     "cloud": ["CloudLocation", "cloud_location"],
     "compression": ["decompress"],
     "errors": [
@@ -20,12 +19,13 @@ _MODULES = {
         "FigureError",
         "FitsError",
         "ReplicaError",
-        "WorldError",
+        "SourceError",
     ],
     "figures": ["show_figure", "show_image"],
-    "opening": ["open_fits"],
-    "streaming": ["Cutout", "cutout", "cutouts"],
+    "remote.fits_io": ["open_fits"],
+    "image_cutouts": ["Cutout", "cutout", "cutouts"],
     "transfer": ["Transfer"],
+    "wcs": ["celestial_wcs"],
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -31,7 +31,7 @@ class FigureError(ArchiveAccessError, ValueError):
     """A figure that would mislead or could not be read: no unit, no alt text, no WCS."""
 
 
-class WorldError(ArchiveAccessError, ValueError):
+class SourceError(ArchiveAccessError, ValueError):
     """The environment variable ARCHIVES names no world."""
 
 

@@ -6,7 +6,7 @@ import sys
 from io import BytesIO
 from typing import TYPE_CHECKING, Literal
 
-from helpers.archives import simulated
+from helpers.connection import simulated
 from helpers.errors import FigureError
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _data_and_wcs(image: object) -> tuple[np.ndarray, WCS]:
     """Return the pixels, NaN where masked, and the WCS that belongs to them."""
     import numpy as np
 
-    from helpers.celestial import celestial_wcs
+    from helpers.wcs import celestial_wcs
 
     data, wcs = getattr(image, "data", None), getattr(image, "wcs", None)
     has_wcs = wcs is not None or hasattr(image, "header")

@@ -1,5 +1,5 @@
 """``python -m replica``: serve, run a command, or build the data."""
 
-from replica.command_line import main
+from replica.cli import main
 
 raise SystemExit(main())

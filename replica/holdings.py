@@ -1,4 +1,4 @@
-"""Which products exist: one row of ``holdings.csv`` each.
+"""Which products exist: one row each of the ``holdings.csv`` in an archive's folder.
 
 The discovery services say what this table says, and the object store serves what
 the row's simulator makes.  A new product is a new row.
@@ -6,10 +6,10 @@ the row's simulator makes.  A new product is a new row.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
+
+from replica.archive_folders import ARCHIVES, Row, read_table, read_tables
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Product:
         Where the object store keeps it; an empty bucket says that the archive
         has no cloud copy of the product.
     simulator : str
-        Module of :mod:`replica.simulators` that makes the file.
+        Module of the archive's folder that makes the file.
     """
 
     archive: str
@@ -67,13 +67,15 @@ _NUMBERS = ("ra", "dec", "width", "height", "exposure")
 
 @lru_cache(maxsize=1)
 def holdings() -> tuple[Product, ...]:
-    """Return every product of the table, in the table's order."""
-    text = files("replica").joinpath("holdings.csv").read_text(encoding="utf-8")
-    rows = csv.DictReader(text.splitlines())
+    """Return every product, in the order of the archives and of their tables."""
     return tuple(
-        Product(**{name: float(cell) if name in _NUMBERS else cell for name, cell in row.items()})
-        for row in rows
+        _product(archive, row) for archive in ARCHIVES for row in read_table(archive, "holdings")
     )
+
+
+def _product(archive: str, row: Row) -> Product:
+    numbers = {name: float(row[name]) for name in _NUMBERS}
+    return Product(archive=archive, **{**row, **numbers})
 
 
 def select(**facts: str) -> list[Product]:
@@ -85,6 +87,7 @@ def select(**facts: str) -> list[Product]:
     ]
 
 
-def buckets() -> set[str]:
-    """Return the names of all buckets."""
-    return {product.bucket for product in holdings()} - {""}
+@lru_cache(maxsize=1)
+def buckets() -> dict[str, str]:
+    """Return the region of each bucket, by the bucket's name."""
+    return {row["bucket"]: row["region"] for row in read_tables("buckets")}

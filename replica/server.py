@@ -1,4 +1,4 @@
-"""Put the parts together: application, its HTTP server, and the front door."""
+"""Put the parts together: application, its HTTP server, and the proxy."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tempfile import TemporaryDirectory
 import uvicorn
 
 from replica.application import application, refusal
-from replica.certificates import Certificates
-from replica.conditions import Conditions, PlayConditions
-from replica.faults import Fault, PlayFaults
-from replica.front_door import FrontDoor
-from replica.request_log import LogRequests, RequestLog
+from replica.middleware.access_log import AccessLog, AccessLogMiddleware
+from replica.middleware.faults import Fault, FaultInjectionMiddleware
+from replica.middleware.throttle import Throttle, ThrottleMiddleware
+from replica.proxy.certificates import Certificates
+from replica.proxy.proxy import Proxy
 
 LOOPBACK = "127.0.0.1"
 ASTROPY_CACHE = "astropy-cache"
-#: Packages that the replica lends to the programs it runs; see `replica.trust`.
-TRUST_FOLDER = Path(__file__).parent / "trust"
+#: Lent to the programs that the replica runs: a certifi that trusts its certificate.
+CERTIFI_SHIM = Path(__file__).parent / "proxy" / "certifi_shim"
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Settings:
     Attributes
     ----------
     address, port : str, int
-        Where the front door listens; port 0 takes a free one.
+        Where the proxy listens; port 0 takes a free one.
     log : pathlib.Path or None
-        File of the request log.
-    conditions : Conditions
+        File of the access log.
+    throttle : Throttle
         The network to play.
     faults : list of Fault
         Ways to fail.
@@ -45,7 +45,7 @@ class Settings:
     address: str = LOOPBACK
     port: int = 0
     log: Path | None = None
-    conditions: Conditions = field(default_factory=Conditions)
+    throttle: Throttle = field(default_factory=Throttle)
     faults: list[Fault] = field(default_factory=list)
 
 
@@ -84,10 +84,10 @@ async def running(settings: Settings) -> AsyncIterator[Replica]:
     with TemporaryDirectory(prefix="replica-") as folder:
         (Path(folder) / ASTROPY_CACHE).mkdir()
         certificates = Certificates(Path(folder) / "replica-authority.pem")
-        request_log = RequestLog(settings.log)
+        access_log = AccessLog(settings.log)
         listener = _loopback_socket()
-        door = FrontDoor(listener.getsockname(), certificates, refusal, request_log)
-        backend = _http_server(settings, door, request_log)
+        door = Proxy(listener.getsockname(), certificates, refusal, access_log)
+        backend = _http_server(settings, door, access_log)
         task = asyncio.create_task(backend.serve(sockets=[listener]))
         front = await door.listen(settings.address, settings.port)
         address, port = front.sockets[0].getsockname()[:2]
@@ -114,9 +114,9 @@ def _loopback_socket() -> socket.socket:
     return listener
 
 
-def _http_server(settings: Settings, door: FrontDoor, request_log: RequestLog) -> uvicorn.Server:
-    faulty = PlayFaults(application(), settings.faults, door.cut)
-    app = LogRequests(PlayConditions(faulty, settings.conditions), request_log)
+def _http_server(settings: Settings, door: Proxy, access_log: AccessLog) -> uvicorn.Server:
+    faulty = FaultInjectionMiddleware(application(), settings.faults, door.cut)
+    app = AccessLogMiddleware(ThrottleMiddleware(faulty, settings.throttle), access_log)
     config = uvicorn.Config(
         app, http="httptools", lifespan="off", log_config=None, timeout_keep_alive=300
     )

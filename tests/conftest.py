@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import fsspec.config
 import pytest
-from worlds import World, replica
+from replicas import RunningReplica, replica
 
 
 @pytest.fixture(scope="session", autouse=True)
-def replica_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def shared_replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReplica]:
     """One replica for the whole session; its proxy variables hold in this process."""
     with replica(tmp_path_factory.mktemp("replica")) as world:
         before = dict(os.environ)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replica import adql, regions
-from replica.adql import QueryError, Table, translate
-from replica.geometry import separation
-from replica.votable import Field
+from replica.protocols import adql, regions
+from replica.protocols.adql import QueryError, Table, translate
+from replica.protocols.geometry import separation
+from replica.protocols.votable import Field
 
 STARS = Table(
     "sky.stars",

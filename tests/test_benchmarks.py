@@ -11,12 +11,12 @@ import pytest
 
 from benchmarks import lzw, report, single
 from benchmarks.__main__ import machine, main
-from benchmarks.conditions import NEAR, World, worlds
-from benchmarks.fresh import MeasurementError, call
 from benchmarks.goals import goals
-from benchmarks.ways import HELPERS, ORIGINAL
-from replica.cache import ensure
+from benchmarks.methods import HELPERS, ORIGINAL
+from benchmarks.networks import NEAR, RunningReplica, replicas
+from benchmarks.subprocess_runner import MeasurementError, call
 from replica.holdings import select
+from replica.storage.cache import ensure
 
 CASE = "AllWISE"
 
@@ -30,21 +30,21 @@ class Run:
     needed: int
 
 
-def logged(world: World) -> list[dict]:
-    return [json.loads(line) for line in world.log.read_text().splitlines()]
+def logged(replica: RunningReplica) -> list[dict]:
+    return [json.loads(line) for line in replica.log.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     ensure(select(obs_id="0830p227_ac51", band="W1", kind="int")[0])
     rows, entries = [], []
-    with worlds(tmp_path_factory.mktemp("benchmarks"), NEAR) as (world,):
+    with replicas(tmp_path_factory.mktemp("benchmarks"), NEAR) as (replica,):
         for way in (HELPERS, ORIGINAL):
-            before = len(logged(world))
-            (found,) = single.run([(world, CASE, way)])
+            before = len(logged(replica))
+            (found,) = single.run([(replica, CASE, way)])
             rows += found
-            entries.append(logged(world)[before:])
-        needed = call("benchmarks.single:needed_bytes", CASE, environment=world.environment)
+            entries.append(logged(replica)[before:])
+        needed = call("benchmarks.single:needed_bytes", CASE, environment=replica.environment)
         yield Run(rows, entries, needed)
 
 

@@ -1,4 +1,4 @@
-"""The drift check finds every alteration of a second replica, and tells drift from outage."""
+"""The drift check finds every mutation of a second replica, and tells drift from outage."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ import pytest
 import pyvo
 import requests
 import s3fs
-from alterations import (
-    ALTERATIONS,
+from astropy.coordinates import SkyCoord
+from astroquery.mast import ObservationsClass
+from mutations import (
     EXPECTED,
-    Alteration,
+    MUTATIONS,
     Difference,
+    Mutation,
     copy_of_source,
     edit,
     edit_data,
     from_copy,
     linked_cache,
 )
-from astropy.coordinates import SkyCoord
-from astroquery.mast import ObservationsClass
-from worlds import ROOT, World, replica
+from replicas import ROOT, RunningReplica, replica
 
 from replica.check.answers import UnreadableError, digits_aside
 from replica.check.comparison import Comparison, compare
 from replica.check.question import Question
 from replica.check.questions import QUESTIONS
 from replica.check.report import Report
-from replica.check.world import UnreachableError, behind
+from replica.check.source import UnreachableError, behind
 
-pytestmark = pytest.mark.usefixtures("replica_world")
+pytestmark = pytest.mark.usefixtures("shared_replica")
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,14 @@ def run_check(folder: Path, *options: str, **environment: str) -> Outcome:
     return Outcome(done.returncode, done.stdout, done.stderr, facts)
 
 
-def check_against(world: World, folder: Path) -> Outcome:
-    certificate = world.environment["SSL_CERT_FILE"]
-    return run_check(folder, "--against", world.proxy, "--certificate", certificate)
+def check_against(source: RunningReplica, folder: Path) -> Outcome:
+    certificate = source.environment["SSL_CERT_FILE"]
+    return run_check(folder, "--against", source.proxy, "--certificate", certificate)
 
 
 @pytest.fixture(scope="module")
-def untouched(replica_world: World, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    return check_against(replica_world, tmp_path_factory.mktemp("untouched"))
+def untouched(shared_replica: RunningReplica, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    return check_against(shared_replica, tmp_path_factory.mktemp("untouched"))
 
 
 def test_an_untouched_replica_is_the_same(untouched: Outcome):
@@ -103,14 +103,14 @@ def test_an_untouched_replica_is_the_same(untouched: Outcome):
 def altered_environment(
     untouched: Outcome, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, str]:
-    """All alterations at once; `untouched` has seen to it that the data are there."""
+    """All mutations at once; `untouched` has seen to it that the data are there."""
     folder = copy_of_source(tmp_path_factory.mktemp("altered"))
     cache = linked_cache(folder)
-    for alteration in ALTERATIONS.values():
-        if (folder / "replica" / alteration.file).exists():
-            edit(folder, alteration)
+    for mutation in MUTATIONS.values():
+        if (folder / "replica" / mutation.file).exists():
+            edit(folder, mutation)
         else:
-            edit_data(cache, alteration)
+            edit_data(cache, mutation)
     return from_copy(folder) | {"REPLICA_CACHE": str(cache)}
 
 
@@ -119,13 +119,13 @@ def altered(
     altered_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Outcome:
     folder = tmp_path_factory.mktemp("altered-check")
-    with replica(folder, **altered_environment) as world:
-        return check_against(world, folder)
+    with replica(folder, **altered_environment) as source:
+        return check_against(source, folder)
 
 
-@pytest.mark.parametrize("name", ALTERATIONS)
+@pytest.mark.parametrize("name", MUTATIONS)
 def test_an_alteration_is_found_and_named(altered: Outcome, name: str):
-    assert set(ALTERATIONS[name].shown) <= altered.differences()
+    assert set(MUTATIONS[name].shown) <= altered.differences()
 
 
 def test_nothing_but_the_alterations_is_found(altered: Outcome):
@@ -150,10 +150,10 @@ def test_lost_rows_are_gone_and_what_depends_on_them_is_drift(tmp_path: Path):
     folder = copy_of_source(tmp_path)
     edit(
         folder,
-        Alteration("services/irsa_sia1.py", "if query.matches(image)]", "if False]", ()),
+        Mutation("archives/irsa/image_search_1.py", "if query.matches(image)]", "if False]", ()),
     )
-    with replica(tmp_path, **from_copy(folder)) as world:
-        found = check_against(world, tmp_path)
+    with replica(tmp_path, **from_copy(folder)) as source:
+        found = check_against(source, tmp_path)
     assert found.code == 10
     assert {"rows", "row with sia_bp_id W1"} <= set(found.of("IRSA image search")["gone"])
     assert found.named("drift") == {"IRSA image search", "AllWISE folder", "AllWISE header"}
@@ -162,8 +162,8 @@ def test_lost_rows_are_gone_and_what_depends_on_them_is_drift(tmp_path: Path):
 
 def test_a_service_that_says_no_is_drift(tmp_path: Path):
     moved = ("404,path=/xamin/vo/datalink*", "403,path=/rosat/*", "301,path=/api/v0.1/*")
-    with replica(tmp_path, *(word for each in moved for word in ("--fault", each))) as world:
-        found = check_against(world, tmp_path)
+    with replica(tmp_path, *(word for each in moved for word in ("--fault", each))) as source:
+        found = check_against(source, tmp_path)
     assert found.code == 10
     assert found.of("HEASARC links")["changed"]["HTTP status"] == ["200", "404"]
     assert found.of("ROSAT file")["changed"]["HTTP status"] == ["200", "403"]
@@ -209,8 +209,8 @@ FAULTS = {
 @pytest.fixture(scope="module")
 def outage(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     folder = tmp_path_factory.mktemp("outage")
-    with replica(folder, *(word for fault in FAULTS for word in ("--fault", fault))) as world:
-        return check_against(world, folder)
+    with replica(folder, *(word for fault in FAULTS for word in ("--fault", fault))) as source:
+        return check_against(source, folder)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -237,8 +237,8 @@ def test_drift_and_outage_give_the_sum_of_their_codes(
     altered_environment: dict[str, str], tmp_path: Path
 ):
     fault = "503,host=mastresolver.stsci.edu"
-    with replica(tmp_path, "--fault", fault, **altered_environment) as world:
-        found = check_against(world, tmp_path)
+    with replica(tmp_path, "--fault", fault, **altered_environment) as source:
+        found = check_against(source, tmp_path)
     assert found.code == 30
     assert found.named("unreachable") == {"MAST name resolver"}
     assert found.differences() == {each for each in EXPECTED if each[0] != "MAST name resolver"}
@@ -260,9 +260,9 @@ def closed_port() -> Iterator[int]:
     ],
 )
 def test_no_way_to_any_host_is_an_outage_of_all(
-    replica_world: World, tmp_path: Path, closed_port: int, proxy: str, failure: str
+    shared_replica: RunningReplica, tmp_path: Path, closed_port: int, proxy: str, failure: str
 ):
-    certificate = replica_world.environment["SSL_CERT_FILE"]
+    certificate = shared_replica.environment["SSL_CERT_FILE"]
     there = proxy.format(port=closed_port)
     found = run_check(tmp_path, "--against", there, "--certificate", certificate)
     assert found.code == 20
@@ -270,30 +270,34 @@ def test_no_way_to_any_host_is_an_outage_of_all(
     assert found.of("IRSA image search")["failure"] == failure
 
 
-def world_of(running: World, patience: float):
+def world_of(running: RunningReplica, patience: float):
     certificate = Path(running.environment["SSL_CERT_FILE"])
     return behind(running.proxy, certificate, "a replica", patience)
 
 
 def test_a_service_that_keeps_silent_is_given_up(tmp_path: Path):
-    with replica(tmp_path, "--fault", "stall") as world, pytest.raises(UnreachableError) as caught:
-        world_of(world, patience=0.3).ask(QUESTIONS[0], {})
+    with replica(tmp_path, "--fault", "stall") as source, pytest.raises(UnreachableError) as caught:
+        world_of(source, patience=0.3).ask(QUESTIONS[0], {})
     assert (caught.value.host, caught.value.failure) == ("irsa.ipac.caltech.edu", "timeout")
 
 
-def test_a_certificate_that_is_not_trusted_is_an_outage(replica_world: World, tmp_path: Path):
+def test_a_certificate_that_is_not_trusted_is_an_outage(
+    shared_replica: RunningReplica, tmp_path: Path
+):
     with replica(tmp_path) as other:
         stranger = Path(other.environment["SSL_CERT_FILE"])
-        world = behind(replica_world.proxy, stranger, "a replica")
+        source = behind(shared_replica.proxy, stranger, "a replica")
         with pytest.raises(UnreachableError, match=r"irsa.*SSLError: .*CERTIFICATE_VERIFY_FAILED"):
-            world.ask(QUESTIONS[0], {})
+            source.ask(QUESTIONS[0], {})
 
 
-def test_a_replica_that_fails_is_no_outage_of_the_archives(replica_world: World, tmp_path: Path):
+def test_a_replica_that_fails_is_no_outage_of_the_archives(
+    shared_replica: RunningReplica, tmp_path: Path
+):
     no_folder = tmp_path / "file"
     no_folder.touch()
-    certificate = replica_world.environment["SSL_CERT_FILE"]
-    there = ("--against", replica_world.proxy, "--certificate", certificate)
+    certificate = shared_replica.environment["SSL_CERT_FILE"]
+    there = ("--against", shared_replica.proxy, "--certificate", certificate)
     found = run_check(tmp_path, *there, REPLICA_CACHE=str(no_folder))
     assert found.code == 1
     assert "the replica itself does not answer: AllWISE folder" in found.errors
@@ -350,33 +354,35 @@ def ask_as_the_notebooks_do() -> None:
     mast.get_cloud_uris(science)
 
 
-def ask_all(world: World) -> None:
-    leads: dict[str, str] = {}
+def ask_all(source: RunningReplica) -> None:
+    captures: dict[str, str] = {}
     for question in QUESTIONS:
-        leads |= world_of(world, patience=600).ask(question, leads).leads
+        captures |= world_of(source, patience=600).ask(question, captures).captures
 
 
-def test_the_services_are_asked_what_the_notebooks_ask(replica_world: World, sent: list[tuple]):
+def test_the_services_are_asked_what_the_notebooks_ask(
+    shared_replica: RunningReplica, sent: list[tuple]
+):
     ask_as_the_notebooks_do()
     by_notebooks = set(sent)
     sent.clear()
-    ask_all(replica_world)
+    ask_all(shared_replica)
     own = {each for each in sent if not each[1].endswith(".amazonaws.com")}
     # The notebooks give positions; readers who give names ask the resolver.
     assert {each[1] for each in own - by_notebooks} == {"mastresolver.stsci.edu"}
 
 
-def test_the_buckets_are_listed_as_s3fs_lists_them(replica_world: World):
+def test_the_buckets_are_listed_as_s3fs_lists_them(shared_replica: RunningReplica):
     def listings(entries: list[dict]) -> set[tuple]:
         urls = [(each["host"], urlsplit(each["path"])) for each in entries]
         return {(host, url.path, url.query) for host, url in urls if "list-type" in url.query}
 
-    with replica_world.requests_inside() as by_s3fs:
+    with shared_replica.requests_inside() as by_s3fs:
         bucket = s3fs.S3FileSystem(anon=True, skip_instance_cache=True)
         bucket.ls("nasa-irsa-wise/wise/allwise/images/p3am_cdd/08/0830/0830p227_ac51")
         bucket.ls("nasa-heasarc/rosat/data/pspc/processed_data/900000/rs931315n00")
-    with replica_world.requests_inside() as by_check:
-        ask_all(replica_world)
+    with shared_replica.requests_inside() as by_check:
+        ask_all(shared_replica)
     assert listings(by_check) == listings(by_s3fs) != set()
 
 
@@ -421,22 +427,22 @@ def test_facts_are_the_same_new_gone_or_changed(
 def test_what_a_service_says_cannot_break_the_report():
     hostile = "a | b\n| <img src=x> @everyone"
     drifted = Comparison("question", "drift", new={"field": hostile})
-    text = Report("a world", "2026-01-01", [drifted]).as_markdown()
+    text = Report("a source", "2026-01-01", [drifted]).as_markdown()
     row = next(line for line in text.splitlines() if line.startswith("| new"))
     assert row == "| new | field |  | a &#124; b &#124; &lt;img src=x> &#64;everyone |"
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("options", "message"),
     [
         (["--against", "http://127.0.0.1:1"], "--against and --certificate belong together"),
         ([], "the proxies of this environment lead to a replica"),
     ],
 )
-def test_a_check_that_could_mislead_is_refused(tmp_path: Path, options: list, sentence: str):
+def test_a_check_that_could_mislead_is_refused(tmp_path: Path, options: list, message: str):
     found = run_check(tmp_path, *options)
     assert found.code == 2
-    assert sentence in found.errors
+    assert message in found.errors
 
 
 def test_help_tells_the_exit_codes():

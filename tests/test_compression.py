@@ -25,9 +25,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from unlzw3 import unlzw
 
-from helpers.compression import decompress
+from helpers.compression.formats import decompress
+from helpers.compression.lzw import StreamError, check, output_size
 from helpers.errors import ArchiveAccessError, CompressionError
-from helpers.lzw import StreamError, check, output_size
 
 BLOCK = 2880
 DECODERS = ["unlzw3"] + (["ncompress"] if find_spec("ncompress") else [])

@@ -25,8 +25,8 @@ from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 from fault_page import CELLS as CELLS_HEAD
 from fault_page import INTRODUCTION, SERVICES, page, sentences, table
+from replicas import ROOT, file_server
 from threaded import environment, threaded_replica
-from worlds import ROOT, file_server
 
 from helpers import (
     ArchiveAccessError,
@@ -34,24 +34,24 @@ from helpers import (
     Cutout,
     DownloadError,
     FitsError,
-    archives,
     cloud_location,
     cutout,
     cutouts,
     open_fits,
-    remote,
 )
-from helpers.remote_fits import remote_fits
-from replica.cache import ensure
-from replica.faults import fault
+from helpers import connection as archives
+from helpers.remote import http
+from helpers.remote.fits_cache import remote_fits
 from replica.holdings import select
+from replica.middleware.faults import fault
 from replica.server import Settings
+from replica.storage.cache import ensure
 
 PAGE = ROOT / "docs" / "faults.md"
 CRAB = SkyCoord(83.633210, 22.014460, unit="deg")
 SIDE = 20
 #: The constants of the module as they are, before a test makes them smaller.
-TIMEOUT, TRIES, PATIENCE = remote.TIMEOUT, remote.TRIES, remote.PATIENCE
+TIMEOUT, MAX_ATTEMPTS, DEADLINE = http.TIMEOUT, http.MAX_ATTEMPTS, http.DEADLINE
 
 ALLWISE = select(obs_id="0830p227_ac51", band="W1", kind="int")[0]
 STACK = select(obs_id="rings.v3.skycell.1784.059.stk.r", kind="unconv")[0]
@@ -155,8 +155,8 @@ Outcome = Pixels | ArchiveAccessError
 def impatient() -> Iterator[None]:
     """Shorter pauses and timeouts than the helpers' own, but as many tries."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(remote, "TIMEOUT", (5.0, 0.7))
-        patch.setattr(remote, "FIRST_PAUSE", 0.01)
+        patch.setattr(http, "TIMEOUT", (5.0, 0.7))
+        patch.setattr(http, "FIRST_PAUSE", 0.01)
         yield
 
 
@@ -170,7 +170,7 @@ def failing(*faults: str) -> Iterator[None]:
 
 def forget() -> None:
     remote_fits.cache_clear()
-    remote._session.cache_clear()
+    http._session.cache_clear()
 
 
 @lru_cache
@@ -225,7 +225,7 @@ def check_clear(error: ArchiveAccessError, url: str) -> None:
     assert "\n" not in text
     assert not re.search(r"Pool\(|Max retries|object at 0x|Errno", text)
     last = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
-    assert last.parent == ROOT / "helpers"
+    assert last.is_relative_to(ROOT / "helpers")
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
@@ -378,15 +378,15 @@ def test_the_pause_that_a_server_asks_for_is_made(tmp_path: Path) -> None:
     settings = Settings(log=log, faults=[fault("429,times=1")])
     forget()
     with threaded_replica(settings) as replica, environment(replica.environment):
-        remote.read_piece(SPOILT, 0, 10)
+        http.read_chunk(SPOILT, 0, 10)
     first, second = map(json.loads, log.read_text().splitlines())
     assert (first["status"], second["status"]) == (429, 206)
     assert second["time"] - first["time"] >= 1  # the fault says Retry-After: 1
 
 
 def test_no_new_try_begins_after_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "TIMEOUT", (5.0, 0.3))
-    monkeypatch.setattr(remote, "PATIENCE", 0.2)
+    monkeypatch.setattr(http, "TIMEOUT", (5.0, 0.3))
+    monkeypatch.setattr(http, "DEADLINE", 0.2)
     forget()
     with failing("stall"), pytest.raises(DownloadError, match="tried once"):
         cutout(SPOILT, CRAB, SIDE)
@@ -469,9 +469,9 @@ def search_table() -> str:
 
 @pytest.mark.filterwarnings("ignore::astroquery.exceptions.NoResultsWarning")
 def test_the_page_in_the_docs_says_what_was_seen() -> None:
-    facts = {"connect": TIMEOUT[0], "read": TIMEOUT[1], "tries": TRIES, "patience": PATIENCE}
+    facts = {"connect": TIMEOUT[0], "read": TIMEOUT[1], "tries": MAX_ATTEMPTS, "patience": DEADLINE}
     written = page(
-        INTRODUCTION.format(**facts, bound=PATIENCE + sum(TIMEOUT)),
+        INTRODUCTION.format(**facts, bound=DEADLINE + sum(TIMEOUT)),
         fault_table(),
         "## What the errors say\n",
         sentences({trouble.name: errors_of(trouble) for trouble in TROUBLES}),

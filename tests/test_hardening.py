@@ -20,14 +20,14 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 import requests
+from replicas import ROOT, RunningReplica, replica
 from threaded import threaded_replica
-from worlds import ROOT, World, replica
 
-from replica import front_door
-from replica.application import BODY_LIMIT
-from replica.cache import ensure, path_of
 from replica.holdings import select
+from replica.middleware.body_limit import BODY_LIMIT
+from replica.proxy import proxy as proxy
 from replica.server import Settings
+from replica.storage.cache import ensure, path_of
 
 resource = pytest.importorskip("resource")  # limits of processes: not on Windows
 
@@ -44,7 +44,7 @@ LOOKUP = f"https://mast.stsci.edu/api/v0.1/path_lookup/?uri=mast:PS1/product/{'a
 BARE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
-def ask(world: World, url: str, **options) -> requests.Response:
+def ask(world: RunningReplica, url: str, **options) -> requests.Response:
     """GET through the replica of a world."""
     proxies = dict.fromkeys(("http", "https"), world.proxy)
     certificate = world.environment["SSL_CERT_FILE"]
@@ -123,9 +123,9 @@ def test_fifty_clients_at_once_get_right_answers() -> None:
         assert all(pool.map(client, range(50)))
 
 
-def test_clients_that_leave_amid_an_answer_do_no_harm(replica_world: World) -> None:
+def test_clients_that_leave_amid_an_answer_do_no_harm(shared_replica: RunningReplica) -> None:
     for _ in range(20):
-        with connection(replica_world.proxy) as client:
+        with connection(shared_replica.proxy) as client:
             client.sendall(request_head(f"/{CHANDRA.key}", S3))
             assert client.recv(1000)
     assert requests.get(OBJECT).content == ensure(CHANDRA).read_bytes()
@@ -138,7 +138,7 @@ def files_in(cache: Path) -> list[str]:
     return sorted(path.name for path in cache.iterdir() if path.is_file())
 
 
-def kill_amid_write(world: World, cache: Path) -> None:
+def kill_amid_write(world: RunningReplica, cache: Path) -> None:
     """Ask for a product, and kill the replica when a part of the file is there."""
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(ask, world, OBJECT)
@@ -193,7 +193,7 @@ def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_two_versions_share_a_cache(tmp_path: Path) -> None:
     cache, other = tmp_path / "cache", tmp_path / "other"
     shutil.copytree(ROOT / "replica", other / "replica")
-    with (other / "replica" / "simulators" / "chandra.py").open("a") as source:
+    with (other / "replica" / "archives" / "heasarc" / "chandra.py").open("a") as source:
         source.write("# another version\n")
     command = [sys.executable, "-m", "replica", "build", CHANDRA.key]
     environment = {**BARE, "REPLICA_CACHE": str(cache)}
@@ -207,7 +207,7 @@ def test_two_versions_share_a_cache(tmp_path: Path) -> None:
 
 MAKE = """
 import logging, sys
-from replica.cache import ensure
+from replica.storage.cache import ensure
 from replica.holdings import holdings
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 for product in holdings():
@@ -235,7 +235,7 @@ def test_four_processes_make_each_product_once(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Path]]:
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningReplica, Path]]:
     """A replica whose cache lies beside a file that is not its own."""
     home = tmp_path_factory.mktemp("guarded")
     (home / "secret.txt").write_text("secret of another program")
@@ -282,8 +282,8 @@ def test_no_path_leads_out_of_the_holdings(guarded, host: str, root: str) -> Non
 
 
 @pytest.mark.parametrize("bucket", ["under_score", "xn--a", "a..b", "a" * 64, "../a"])
-def test_a_bucket_that_no_certificate_can_name_is_refused(replica_world, bucket: str) -> None:
-    client, answer = tunnel(replica_world.proxy, f"{bucket}.s3.amazonaws.com")
+def test_a_bucket_that_no_certificate_can_name_is_refused(shared_replica, bucket: str) -> None:
+    client, answer = tunnel(shared_replica.proxy, f"{bucket}.s3.amazonaws.com")
     client.close()
     assert answer.startswith(b"HTTP/1.1 403 No certificate can name")
 
@@ -292,8 +292,8 @@ def test_a_bucket_that_no_certificate_can_name_is_refused(replica_world, bucket:
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["plain", "TLS"])
-def test_oversized_headers_are_refused(replica_world: World, secure: bool) -> None:
-    proxy, certificate = replica_world.proxy, replica_world.environment["SSL_CERT_FILE"]
+def test_oversized_headers_are_refused(shared_replica: RunningReplica, secure: bool) -> None:
+    proxy, certificate = shared_replica.proxy, shared_replica.environment["SSL_CERT_FILE"]
     with secured(proxy, certificate) if secure else connection(proxy) as client:
         client.sendall(request_head("/", S3, f"X-Long: {'a' * 300_000}"))
         assert all_of(client).startswith(b"HTTP/1.1 431 ")
@@ -337,8 +337,8 @@ def test_oversized_bodies_are_refused_and_not_kept(guarded, url: str, announced:
         request_head("/", "127.0.0.1"),
     ],
 )
-def test_odd_requests_are_refused(replica_world: World, data: bytes) -> None:
-    with connection(replica_world.proxy) as client:
+def test_odd_requests_are_refused(shared_replica: RunningReplica, data: bytes) -> None:
+    with connection(shared_replica.proxy) as client:
         client.sendall(data)
         assert all_of(client).split()[1] in (b"400", b"403")
     assert requests.get(OBJECT, headers={"Range": "bytes=0-1"}).content == b"\x1f\x8b"
@@ -346,16 +346,16 @@ def test_odd_requests_are_refused(replica_world: World, data: bytes) -> None:
 
 @pytest.mark.parametrize("said", ["nothing", "half a head", "no TLS", "nothing in TLS"])
 def test_a_client_that_never_speaks_is_let_go(monkeypatch, said: str) -> None:
-    monkeypatch.setattr(front_door, "HEAD_TIMEOUT", 0.5)
+    monkeypatch.setattr(proxy, "HEAD_TIMEOUT", 0.5)
     with threaded_replica(Settings()) as silent_to:
-        proxy, certificate = silent_to.proxy, str(silent_to.certificate)
+        address, certificate = silent_to.proxy, str(silent_to.certificate)
         if said == "no TLS":
-            client, _ = tunnel(proxy, S3)
+            client, _ = tunnel(address, S3)
         else:
-            client = secured(proxy, certificate) if "TLS" in said else connection(proxy)
+            client = secured(address, certificate) if "TLS" in said else connection(address)
         if said == "half a head":
             client.sendall(b"GET / HTTP/1.1\r\nHost:")
-        with connection(proxy) as other, client:
+        with connection(address) as other, client:
             other.sendall(request_head("/tap/availability", "reg.g-vo.org"))
             assert all_of(other).startswith(b"HTTP/1.1 200 ")
             assert all_of(client) == b""

@@ -21,8 +21,8 @@ from astropy.io.votable import parse
 from astroquery.heasarc import Heasarc
 from pyvo.dal.adhoc import DatalinkResults
 
-from replica.cache import ensure
 from replica.holdings import select
+from replica.storage.cache import ensure
 
 HOST = "https://heasarc.gsfc.nasa.gov"
 SIA = f"{HOST}/xamin/vo/sia?table=chanmaster&"
@@ -55,9 +55,9 @@ def answer_to(url: str, **parameters: str):
     return parse(io.BytesIO(requests.get(url, params=parameters).content))
 
 
-def test_the_registry_leads_to_nine_acis_s_centre_images_and_more(replica_world) -> None:
+def test_the_registry_leads_to_nine_acis_s_centre_images_and_more(shared_replica) -> None:
     service = pyvo.registry.search(servicetype="sia", keywords="chandra heasarc")[0]
-    with replica_world.requests_inside() as requests_made:
+    with shared_replica.requests_inside() as requests_made:
         found = service.search(CRAB, size=0.04445, FORMAT="image/fits").to_table()
     chosen = found[
         (found["obs_title"] == "Center Image")

@@ -181,9 +181,9 @@ def test_sia_takes_empty_parameters_and_names_in_any_case(query: str) -> None:
     ],
 )
 def test_a_bad_sia_request_gets_an_error_that_names_the_parameter(parameters, word) -> None:
-    value, sentence = status(votable(SIA, **parameters))
+    value, message = status(votable(SIA, **parameters))
     assert value == "ERROR"
-    assert word in sentence
+    assert word in message
 
 
 def test_an_image_set_that_is_not_held_is_an_error_for_pyvo() -> None:
@@ -253,9 +253,9 @@ def test_sia2_can_answer_in_csv() -> None:
 def test_a_bad_sia2_request_gets_status_400_and_a_sentence(parameters) -> None:
     answer = requests.get(SIA2, parameters)
     assert answer.status_code == 400
-    value, sentence = status(parse(io.BytesIO(answer.content)))
+    value, message = status(parse(io.BytesIO(answer.content)))
     assert value == "ERROR"
-    assert next(iter(parameters)) in sentence
+    assert next(iter(parameters)) in message
 
 
 def test_sia2_columns_agree_with_a_recorded_obscore_response() -> None:

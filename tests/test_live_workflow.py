@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from worlds import ROOT
+from replicas import ROOT
 
 WORKFLOW = ROOT / ".github" / "workflows" / "live.yml"
 #: A stand-in for GitHub's command line: writes down its arguments, knows one issue or none.

@@ -15,10 +15,10 @@ from astroquery.exceptions import NoResultsWarning, RemoteServiceError, Resolver
 from astroquery.mast import Mast, ObservationsClass
 from astroquery.mast.utils import mast_relative_path, resolve_object
 
+from replica.archives.mast.caom import data_uri, observation_row, observations, product_rows
 from replica.holdings import select
-from replica.services.mast_caom import data_uri, observation_row, observations, product_rows
 
-pytestmark = pytest.mark.usefixtures("replica_world")
+pytestmark = pytest.mark.usefixtures("shared_replica")
 
 PORTAL = "https://mast.stsci.edu"
 RESOLVER = "http://mastresolver.stsci.edu/Santa-war/query"
@@ -201,7 +201,7 @@ def test_filters_are_evaluated(filters, expected):
 
 
 def test_one_of_several_values_in_a_cell_matches_where_the_column_has_a_separator():
-    from replica.services.mast_query import _passes
+    from replica.archives.mast.portal import _passes
 
     cell = {"paramName": "filters", "values": ["FUV"]}
     assert not _passes("NUV;FUV", cell)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from worlds import ROOT
+from replicas import ROOT
 
 REQUIREMENTS = ROOT / "requirements_data_access.txt"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.md"))

@@ -16,7 +16,7 @@ from pyvo import registry
 from pyvo.io.vosi import parse_capabilities
 from pyvo.io.vosi.tapregext import Language
 
-from replica.registry_tables import tables
+from replica.archives.registry.tables import tables
 
 TAP = "http://reg.g-vo.org/tap"
 CHANMASTER = "ivo://nasa.heasarc/chanmaster"

@@ -14,8 +14,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
-from replica.cache import ensure
 from replica.holdings import select
+from replica.storage.cache import ensure
 
 BUCKET = "nasa-heasarc"
 PREFIX = "rosat/data/pspc/processed_data/900000/rs931315n00/"

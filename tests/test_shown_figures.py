@@ -12,7 +12,7 @@ from astropy.coordinates import SkyCoord
 from astropy.visualization.wcsaxes import WCSAxes
 
 from helpers import figures
-from helpers.remote_fits import remote_fits
+from helpers.remote.fits_cache import remote_fits
 from tools.notebook_files import NOTEBOOKS, code_cells, read_source, sources
 
 PULSAR = SkyCoord(83.633210, 22.014460, unit="deg")

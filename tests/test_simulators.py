@@ -20,11 +20,12 @@ from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 from PIL import Image
 
+from replica.archives.irsa.allwise import BANDS as WISE_BANDS
+from replica.archives.mast import panstarrs
+from replica.archives.mast.panstarrs import BANDS as PS1_BANDS
 from replica.holdings import Product, holdings
-from replica.simulators import panstarrs, simulate
-from replica.simulators.allwise import BANDS as WISE_BANDS
-from replica.simulators.panstarrs import BANDS as PS1_BANDS
-from replica.simulators.stars import catalogue
+from replica.simulation import simulate
+from replica.simulation.stars import catalogue
 
 PULSAR = SkyCoord(83.633210, 22.014460, unit="deg")
 
@@ -136,7 +137,7 @@ def test_another_process_makes_the_same_bytes(made, tmp_path):
     endings = [ACIS_CENTRE, "acisf13751N004_cntr_img2.jpg", ROSAT_EVENTS, "u2u60201t_drz.fits"]
     code = (
         "import sys, pathlib; from replica.holdings import holdings;"
-        "from replica.simulators import simulate;"
+        "from replica.simulation import simulate;"
         "[simulate(product, pathlib.Path(sys.argv[1]) / product.filename)"
         " for product in holdings() if product.key.endswith(tuple(sys.argv[2:]))]"
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from worlds import ROOT, fresh_environment
+from replicas import ROOT, fresh_environment
 
 _COPIED = ("helpers", "notebooks", "replica", "tests", "tools", "conftest.py", "pyproject.toml")
 
@@ -67,7 +67,7 @@ def run_tests(copy: Path, *targets: str) -> subprocess.CompletedProcess[str]:
             id="one constant in a helper",
         ),
         pytest.param(
-            replace("replica/holdings.csv", r"(,13751,.*),5000,", r"\1,5100,"),
+            replace("replica/archives/heasarc/holdings.csv", r"(,13751,.*),5000,", r"\1,5100,"),
             "notebooks/heasarc_chandra.ipynb",
             r"heasarc_chandra\.ipynb::Cell \d+[\s\S]*5100",
             id="one row of the holdings",

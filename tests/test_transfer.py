@@ -17,11 +17,11 @@ from astropy.io import fits
 from astroquery.mast import Observations
 from botocore import UNSIGNED
 from botocore.config import Config
-from worlds import World
+from replicas import RunningReplica
 
 from helpers import Transfer, cutout, open_fits
-from replica.cache import ensure
 from replica.holdings import select
+from replica.storage.cache import ensure
 
 CRAB = SkyCoord(83.633210, 22.014460, unit="deg")
 ALLWISE = select(obs_id="0830p227_ac51", band="W1", kind="int")[0]
@@ -111,8 +111,8 @@ def ask_threads() -> None:
     ],
     ids=lambda ask: ask.__name__.removeprefix("ask_"),
 )
-def test_figures_equal_the_log(replica_world: World, ask: Callable[[], None]) -> None:
-    with replica_world.requests_inside() as log, Transfer() as transfer:
+def test_figures_equal_the_log(shared_replica: RunningReplica, ask: Callable[[], None]) -> None:
+    with shared_replica.requests_inside() as log, Transfer() as transfer:
         ask()
     sent = sum(entry["bytes"] for entry in log)
     assert transfer.requests == len(log) > 0

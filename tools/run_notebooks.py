@@ -63,7 +63,7 @@ def _run(paths: list[Path]) -> int:
 
 def make_data() -> dict[str, float]:
     """Make the replica's files that the notebooks read; return how many and the seconds."""
-    from replica.build import build, missing
+    from replica.storage.build import build, missing
 
     files, began = len(missing(list(DATA))), time.monotonic()
     build(list(DATA))

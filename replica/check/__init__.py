@@ -1,7 +1,7 @@
 """The drift check: do the archives still answer as the replica says they do?
 
 `questions` is the table of what is asked; the modules beside it read the answers as flat
-facts, `comparison` compares the facts of two worlds, and `report` writes the outcome.
+facts, `comparison` compares the facts of two sources, and `report` writes the outcome.
 """
 
 from __future__ import annotations

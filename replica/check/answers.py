@@ -31,12 +31,12 @@ class Answer:
     ----------
     facts : dict
         Names of facts to what the answer says of them.
-    leads : dict
+    captures : dict
         What later questions need of it: a bucket, a key, an address.
     """
 
     facts: Facts
-    leads: dict[str, str] = field(default_factory=dict)
+    captures: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,18 +51,18 @@ class Row:
         Of several such rows, the one with the largest number in this column.
     cells : tuple of str
         Patterns of the cells whose form is compared.
-    leads : mapping
-        Names of leads to the cells that give them; that of a path also gives its folder,
+    captures : mapping
+        Names of captures to the cells that give them; that of a path also gives its folder,
         as ``name_folder``.
     """
 
     where: Mapping[str, str]
     largest: str = ""
     cells: tuple[str, ...] = ()
-    leads: Mapping[str, str] = field(default_factory=dict)
+    captures: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, rows: Iterable[Mapping[str, Any]]) -> Answer:
-        """Return the facts and leads of the chosen row; none if there is no such row."""
+        """Return the facts and captures of the chosen row; none if there is no such row."""
         every = [_cells(row) for row in rows]
         facts = {"rows": "some"} if every else {}
         chosen = [row for row in every if self._matches(row)]
@@ -73,10 +73,10 @@ class Row:
         for name, text in row.items():
             if any(fnmatchcase(name, pattern) for pattern in self.cells):
                 facts[f"cell {name}"] = digits_aside(text)
-        leads = {lead: row[cell] for lead, cell in self.leads.items() if row.get(cell)}
-        paths = {lead: text for lead, text in leads.items() if "/" in text}
-        folders = {f"{lead}_folder": path.rpartition("/")[0] for lead, path in paths.items()}
-        return Answer(facts, leads | folders)
+        captures = {capture: row[cell] for capture, cell in self.captures.items() if row.get(cell)}
+        paths = {capture: text for capture, text in captures.items() if "/" in text}
+        folders = {f"{capture}_folder": path.rpartition("/")[0] for capture, path in paths.items()}
+        return Answer(facts, captures | folders)
 
     def _matches(self, row: Cells) -> bool:
         return all(fnmatchcase(row.get(name, ""), text) for name, text in self.where.items())

@@ -11,14 +11,14 @@ from tqdm import tqdm
 from replica.check.comparison import Check, ReplicaFailedError
 from replica.check.questions import QUESTIONS
 from replica.check.report import Report
-from replica.check.world import REPLICA_PATIENCE, World, behind, live
+from replica.check.source import REPLICA_TIMEOUT, Source, behind, live
 from replica.server import Replica
 
 
 def check(
     replica: Replica, *, against: str | None, certificate: Path | None, json_file: Path | None
 ) -> int:
-    """Ask both worlds, write the report to standard output, and return the exit code.
+    """Ask both sources, write the report to standard output, and return the exit code.
 
     Parameters
     ----------
@@ -36,10 +36,10 @@ def check(
     OSError
         If the file cannot be written.
     """
-    here = behind(replica.proxy, replica.certificate, "the replica", REPLICA_PATIENCE)
+    here = behind(replica.proxy, replica.certificate, "the replica", REPLICA_TIMEOUT)
     there = behind(against, certificate, against) if against and certificate else live()
     try:
-        report = compare_worlds(here, there)
+        report = compare_sources(here, there)
     except ReplicaFailedError as error:
         sys.stderr.write(f"replica: the replica itself does not answer: {error}\n")
         return 1
@@ -49,9 +49,9 @@ def check(
     return report.exit_code
 
 
-def compare_worlds(replica: World, world: World) -> Report:
-    """Put all questions to both worlds, with a progress bar."""
-    asking = Check(replica, world)
+def compare_sources(replica: Source, source: Source) -> Report:
+    """Put all questions to both sources, with a progress bar."""
+    asking = Check(replica, source)
     bar = tqdm(QUESTIONS, desc="asking the archives", unit="question")
     comparisons = [asking.put(question) for question in bar]
-    return Report(world.name, datetime.now(UTC).isoformat(" ", "seconds")[:19], comparisons)
+    return Report(source.name, datetime.now(UTC).isoformat(" ", "seconds")[:19], comparisons)

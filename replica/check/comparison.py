@@ -1,4 +1,4 @@
-"""Compare the facts of two worlds, question by question."""
+"""Compare the facts of two sources, question by question."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from replica.check import DRIFT, OUTAGE, SAME
 from replica.check.answers import Facts
-from replica.check.question import LeadMissingError, Question
-from replica.check.world import UnreachableError, World
+from replica.check.question import CaptureMissingError, Question
+from replica.check.source import Source, UnreachableError
 
 
 class ReplicaFailedError(Exception):
@@ -28,9 +28,9 @@ class Comparison:
     same : int
         Facts that are equal.
     new, gone : dict
-        Facts that only the world asked, or only the replica has.
+        Facts that only the source asked, or only the replica has.
     changed : dict
-        Facts to what the replica says, and the world asked.
+        Facts to what the replica says, and the source asked.
     host, failure : str
         Which host cannot be reached, and how it failed.
     not_asked : str
@@ -48,35 +48,35 @@ class Comparison:
     not_asked: str = ""
 
 
-def compare(question: str, replica: Facts, world: Facts) -> Comparison:
+def compare(question: str, replica: Facts, source: Facts) -> Comparison:
     """Compare the facts of one question."""
-    both = replica.keys() & world.keys()
-    changed = {name: (replica[name], world[name]) for name in replica if name in both}
+    both = replica.keys() & source.keys()
+    changed = {name: (replica[name], source[name]) for name in replica if name in both}
     changed = {name: pair for name, pair in changed.items() if pair[0] != pair[1]}
-    new = {name: text for name, text in world.items() if name not in both}
+    new = {name: text for name, text in source.items() if name not in both}
     gone = {name: text for name, text in replica.items() if name not in both}
     verdict = "drift" if new or gone or changed else "same"
     return Comparison(question, verdict, len(both) - len(changed), new, gone, changed)
 
 
 class Check:
-    """Put questions to both worlds, in their order; each world follows its own leads.
+    """Put questions to both sources, in their order; each source follows its own captures.
 
     Parameters
     ----------
-    replica, world : World
+    replica, source : Source
         What is compared with what.
     """
 
-    def __init__(self, replica: World, world: World) -> None:
+    def __init__(self, replica: Source, source: Source) -> None:
         self._replica = replica
-        self._world = world
-        self._replica_leads: dict[str, str] = {}
-        self._world_leads: dict[str, str] = {}
+        self._source = source
+        self._replica_captures: dict[str, str] = {}
+        self._source_captures: dict[str, str] = {}
         self._verdicts: dict[str, str] = {}
 
     def put(self, question: Question) -> Comparison:
-        """Ask both worlds and compare.
+        """Ask both sources and compare.
 
         Raises
         ------
@@ -90,24 +90,24 @@ class Check:
 
     def _expected(self, question: Question) -> Facts:
         try:
-            answer = self._replica.ask(question, self._replica_leads)
-        except (UnreachableError, LeadMissingError) as error:
+            answer = self._replica.ask(question, self._replica_captures)
+        except (UnreachableError, CaptureMissingError) as error:
             raise ReplicaFailedError(f"{question.name}: {error}") from error
-        self._replica_leads |= answer.leads
+        self._replica_captures |= answer.captures
         return answer.facts
 
     def _compare(self, question: Question, expected: Facts) -> Comparison:
         try:
-            answer = self._world.ask(question, self._world_leads)
+            answer = self._source.ask(question, self._source_captures)
         except UnreachableError as error:
             host, failure = error.host, error.failure
             return Comparison(question.name, "unreachable", host=host, failure=failure)
-        except LeadMissingError as error:
-            # For the same reason as the question that should have given the lead.
+        except CaptureMissingError as error:
+            # For the same reason as the question that should have given the capture.
             reason = self._verdicts[question.after]
             verdict = "unreachable" if reason == "unreachable" else "drift"
             return Comparison(question.name, verdict, not_asked=str(error))
-        self._world_leads |= answer.leads
+        self._source_captures |= answer.captures
         return compare(question.name, expected, answer.facts)
 
 

@@ -10,6 +10,11 @@ from xml.etree.ElementTree import Element
 from replica.check.answers import Answer, Facts, UnreadableError, digits_aside
 
 
+def listing_query(prefix: str) -> dict[str, str]:
+    """Return the parameters that ask a bucket for what lies under a prefix, as s3fs does."""
+    return {"list-type": "2", "prefix": prefix, "delimiter": "/", "encoding-type": "url"}
+
+
 def listing(content: bytes) -> Answer:
     """Read a page of a bucket's keys (Amazon S3 API, ListObjectsV2).
 

@@ -22,7 +22,7 @@ class Rows:
     row: Row
 
     def __call__(self, content: bytes) -> Answer:
-        """Return facts and leads.
+        """Return facts and captures.
 
         Raises
         ------
@@ -38,7 +38,7 @@ class Rows:
         facts |= {f"field {field.get('name')}": str(field.get("type")) for field in fields}
         facts |= {f"key data[].{name}": "there" for row in rows for name in row}
         chosen = self.row.read(rows)
-        return Answer(facts | chosen.facts, chosen.leads)
+        return Answer(facts | chosen.facts, chosen.captures)
 
 
 _PARTS = ("status", "data", "fields")
@@ -56,9 +56,9 @@ def columns(content: bytes) -> Answer:
 
 
 def path_lookup(content: bytes) -> Answer:
-    """Read where one Pan-STARRS product lies; its path below ``/ps1/`` is the lead."""
+    """Read where one Pan-STARRS product lies; its path below ``/ps1/`` is the capture."""
     facts: Facts = {}
-    leads: dict[str, str] = {}
+    captures: dict[str, str] = {}
     for uri, found in _object(content).items():
         if not isinstance(found, Mapping):
             raise UnreadableError(f"the answer to {uri} is not an object")
@@ -67,8 +67,8 @@ def path_lookup(content: bytes) -> Answer:
         facts |= {f"key {digits_aside(uri)}": "there"} | _prefixed(values | codes)
         path = str(found.get("path"))
         if path.startswith(_PS1):
-            leads["ps1_path"] = path.removeprefix(_PS1)
-    return Answer(facts, leads)
+            captures["ps1_path"] = path.removeprefix(_PS1)
+    return Answer(facts, captures)
 
 
 def names(content: bytes) -> Answer:

@@ -11,7 +11,7 @@ from requests import Request
 from replica.check.answers import Answer
 
 
-class LeadMissingError(LookupError):
+class CaptureMissingError(LookupError):
     """A question cannot be asked, for an earlier answer did not say where."""
 
 
@@ -24,7 +24,7 @@ class Question:
     name : str
         What is asked for.
     url : str
-        Address; leads are written ``$name``.
+        Address; captures are written ``$name``.
     read : callable
         Makes facts of the answer's content; raises `UnreadableError`.
     parameters, form : mapping
@@ -32,7 +32,7 @@ class Question:
     bytes : int
         How much of the file is wanted, from its beginning; 0 for all of it.
     after : str
-        The question whose answer gives the leads.
+        The question whose answer gives the captures.
     """
 
     name: str
@@ -43,17 +43,17 @@ class Question:
     bytes: int = 0
     after: str = ""
 
-    def request(self, leads: Mapping[str, str]) -> Request:
-        """Fill in the leads.
+    def request(self, captures: Mapping[str, str]) -> Request:
+        """Fill in the captures.
 
         Raises
         ------
-        LeadMissingError
+        CaptureMissingError
             If one is not there.
         """
 
         def filled(text: str) -> str:
-            return Template(text).substitute(leads)
+            return Template(text).substitute(captures)
 
         try:
             return Request(
@@ -64,4 +64,4 @@ class Question:
                 headers={"Range": f"bytes=0-{self.bytes - 1}"} if self.bytes else {},
             )
         except KeyError as error:
-            raise LeadMissingError(f"needs what {self.after} did not tell: {error}") from error
+            raise CaptureMissingError(f"needs what {self.after} did not tell: {error}") from error

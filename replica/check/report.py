@@ -16,7 +16,7 @@ class Report:
     Attributes
     ----------
     against : str
-        The world that was compared with the replica.
+        The source that was compared with the replica.
     time : str
         When, ISO 8601, UTC.
     comparisons : sequence of Comparison

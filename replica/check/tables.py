@@ -24,7 +24,7 @@ class VOTable:
     row: Row
 
     def __call__(self, content: bytes) -> Answer:
-        """Return facts and leads.
+        """Return facts and captures.
 
         Raises
         ------
@@ -42,7 +42,7 @@ class VOTable:
             return Answer(facts)
         chosen = self.row.read(_rows(table))
         columns = {f"field {field.name}": _description(field) for field in table.fields}
-        return Answer(facts | columns | chosen.facts, chosen.leads)
+        return Answer(facts | columns | chosen.facts, chosen.captures)
 
 
 def _document_facts(document: VOTableFile) -> Facts:

@@ -1,0 +1,1 @@
+"""Remote files: read only the bytes that are needed, complete or not at all."""

@@ -1,0 +1,1 @@
+"""The archives: one folder each, and none imports another."""

@@ -1,0 +1,1 @@
+"""HEASARC: Chandra's observations, and ROSAT's event files."""

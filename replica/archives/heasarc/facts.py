@@ -1,0 +1,133 @@
+"""Chandra's observations at HEASARC: what the table ``chanmaster`` and its products say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+
+from replica.holdings import Product, buckets, select
+from replica.protocols.adql import Table
+from replica.protocols.time import to_mjd
+from replica.protocols.votable import Field
+
+HOST = "https://heasarc.gsfc.nasa.gov"
+TABLE = "chanmaster"
+
+#: Kind of a product to the last part of its identifier.
+_PRODUCT_IDS = {
+    "cntr_img2": "chandra.obs.img.cntr.fits",
+    "cntr_img2_jpg": "chandra.obs.img.cntr.jpg",
+    "full_img2": "chandra.obs.img.full.fits",
+    "full_img2_jpg": "chandra.obs.img.full.jpg",
+}
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One row of the table: number of the row, and the observation's files."""
+
+    row: int
+    products: tuple[Product, ...]
+
+    @property
+    def first(self) -> Product:
+        """A product that tells what holds for the observation as a whole."""
+        return self.products[0]
+
+    @property
+    def folder(self) -> str:
+        """Key of the observation's folder."""
+        return self.first.key.split("/primary/")[0] + "/"
+
+
+@lru_cache(maxsize=1)
+def observations() -> tuple[Observation, ...]:
+    """Return all observations; rows are numbered in the order of the holdings."""
+    products = select(archive="heasarc", collection=TABLE)
+    numbers = dict.fromkeys(product.obs_id for product in products)
+    return tuple(
+        Observation(row, tuple(p for p in products if p.obs_id == number))
+        for row, number in enumerate(numbers, start=1)
+    )
+
+
+def product_id(product: Product) -> str:
+    """Identify a product within its observation, as ``chandra.obs.img.cntr.fits``."""
+    return _PRODUCT_IDS[product.kind]
+
+
+def content_type(product: Product) -> str:
+    """Content type as the services of HEASARC write it."""
+    return "image/jpeg" if product.key.endswith(".jpg") else "image/fits"
+
+
+def access_url(key: str) -> str:
+    """Address at HEASARC of a key in its bucket."""
+    return f"{HOST}/FTP/{key}"
+
+
+def cloud_access(bucket: str, key: str) -> str:
+    """Where a file or folder is in the cloud, as JSON; empty if it is not there."""
+    if not bucket:
+        return ""
+    return json.dumps({"aws": {"bucket_name": bucket, "key": key, "region": buckets()[bucket]}})
+
+
+_FIELDS = (
+    Field("__row", "int", "", "meta.record", "Number of the row"),
+    Field("obsid", "char*", "", "meta.id;meta.main", "Number of the observation"),
+    Field("status", "char*", "", "meta.code.status", "Status of the observation"),
+    Field("name", "char*", "", "meta.id;src", "Name of the target"),
+    Field("ra", "double", "deg", "pos.eq.ra;meta.main", "Right ascension"),
+    Field("dec", "double", "deg", "pos.eq.dec;meta.main", "Declination"),
+    Field("time", "double", "mjd", "time.start;obs.exposure", "Start of the observation"),
+    Field("detector", "char*", "", "meta.id;instr.det", "Detector"),
+    Field("grating", "char*", "", "instr.setup", "Grating"),
+    Field("exposure", "double", "s", "time.duration;obs.exposure", "Exposure time"),
+    Field("type", "char*", "", "meta.code.class", "Type of the observation"),
+    Field("pi", "char*", "", "meta.id.PI", "Principal investigator"),
+    Field("public_date", "int", "mjd", "time.release", "When the data became public"),
+)
+
+
+@lru_cache(maxsize=1)
+def table() -> Table:
+    """Return the table as it can be queried."""
+    rows = tuple((each.row, *facts(each.first).values()) for each in observations())
+    return Table(TABLE, "Chandra Observations (simulated)", _FIELDS, rows)
+
+
+@lru_cache(maxsize=1)
+def metainfo() -> Table:
+    """Return HEASARC's table about its tables, as far as `astroquery.heasarc` reads it.
+
+    It names the columns that are shown by default, in their order, and the radius in
+    arcminutes within which the table is searched.
+    """
+    shown = [field.name for field in _FIELDS[1:]]
+    rows = [
+        ("parameter", "order", f"{TABLE}.{name}", str(n)) for n, name in enumerate(shown, start=1)
+    ]
+    rows.append(("table", "defaultSearchRadius", TABLE, "21"))
+    fields = tuple(Field(name) for name in ("type", "relation", "name", "value"))
+    return Table("metainfo", "About the tables", fields, tuple(rows))
+
+
+def facts(product: Product) -> dict[str, object]:
+    """Return what the table says of a product's observation."""
+    start = to_mjd(product.start)
+    return {
+        "obsid": product.obs_id,
+        "status": "archived",
+        "name": product.target,
+        "ra": product.ra,
+        "dec": product.dec,
+        "time": start,
+        "detector": product.detector,
+        "grating": "NONE",
+        "exposure": product.exposure,
+        "type": "GO",
+        "pi": "",
+        "public_date": int(start) + 365,  # a year after it was taken, Chandra's usual period
+    }

@@ -1,0 +1,98 @@
+"""HEASARC: image search, links, table access and the file tree ``/FTP``."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import PurePosixPath as Path
+
+from starlette.datastructures import MultiDict
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from replica.archives.heasarc import facts as chanmaster
+from replica.archives.heasarc import image_search, links
+from replica.holdings import select
+from replica.protocols import votable
+from replica.protocols.adql import QueryError, Table, query
+from replica.protocols.cone import cone_query
+from replica.protocols.dali import RequestError, parameters
+from replica.protocols.datalink import MEDIA_TYPE
+from replica.protocols.tap import MAXREC, TapService
+from replica.storage import directory_listing
+from replica.storage.file_response import product_response
+
+_BUCKET = "nasa-heasarc"
+_CONTENT_TYPES = {
+    ".gz": "application/x-gzip",
+    ".Z": "application/x-compress",
+    ".jpg": "image/jpeg",
+    ".fits": "application/fits",
+}
+
+
+def _tables() -> tuple[Table, ...]:
+    return (chanmaster.table(), chanmaster.metainfo())
+
+
+_TAP = TapService(url=f"{chanmaster.HOST}/xamin/vo/tap", tables=_tables)
+
+
+async def search_images(request: Request) -> Response:
+    """Answer a SIA 1 search; an error too is a VOTable with status 200 (SIA 1.0, section 8)."""
+    params = await parameters(request)
+    try:
+        body = await asyncio.to_thread(image_search.answer, params)
+    except RequestError as problem:
+        body = votable.error(str(problem))
+    return Response(body, media_type=votable.MEDIA_TYPE)
+
+
+async def search_cone(request: Request) -> Response:
+    """Answer a cone search: the rows within SR degrees of RA and DEC (IVOA SCS 1.03)."""
+    params = await parameters(request)
+    try:
+        body = await asyncio.to_thread(_cone, params)
+    except (RequestError, QueryError) as problem:
+        body = votable.error(str(problem))
+    return Response(body, media_type=votable.MEDIA_TYPE)
+
+
+def _cone(params: MultiDict) -> bytes:
+    if params.get("TABLE", "").lower() != chanmaster.TABLE:
+        raise RequestError("the replica holds the table chanmaster only")
+    answer = query(_tables(), cone_query(params, chanmaster.TABLE), MAXREC)
+    return votable.results(answer.fields, answer.rows)
+
+
+async def search_links(request: Request) -> Response:
+    """Answer with the links of the identifiers in ``id``, which may be repeated."""
+    params = await parameters(request)
+    identifiers = [identifier for identifier in params.getlist("ID") if identifier]
+    body = await asyncio.to_thread(links.answer, identifiers)
+    return Response(body, media_type=MEDIA_TYPE)
+
+
+async def download(request: Request) -> Response:
+    """Answer with a file of the tree ``/FTP``, or with the list of a folder."""
+    key = re.sub("/+", "/", request.path_params["key"].lstrip("/"))
+    products = select(archive="heasarc", bucket=_BUCKET)
+    product = directory_listing.find(products, key)
+    if product is None:
+        folder = f"{key.rstrip('/')}/" if key else ""
+        return directory_listing.listing((each.key for each in products), folder, request.url.path)
+    media_type = _CONTENT_TYPES.get(Path(key).suffix, "application/octet-stream")
+    return await product_response(request, product, media_type)
+
+
+ROUTES: dict[str, list[BaseRoute]] = {
+    "heasarc.gsfc.nasa.gov": [
+        Route("/xamin/vo/sia", search_images, methods=["GET", "POST"]),
+        Route("/xamin/vo/cone", search_cone, methods=["GET", "POST"]),
+        Route("/xamin/vo/datalink", search_links, methods=["GET", "POST"]),
+        Route("/xamin/vo/datalink/chanmaster", search_links, methods=["GET", "POST"]),
+        *_TAP.routes("/xamin/vo/tap"),
+        Route("/FTP/{key:path}", download, methods=["GET"]),
+    ]
+}

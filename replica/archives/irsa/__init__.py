@@ -1,0 +1,1 @@
+"""IRSA: the AllWISE images."""

@@ -1,0 +1,187 @@
+"""AllWISE Atlas images: intensity, uncertainty and depth of coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from replica.holdings import Product
+from replica.simulation.fits_files import header_of, write_gzip
+from replica.simulation.noise import fractal, generator
+from replica.simulation.render import add_stars, add_template
+from replica.simulation.sky import nebula
+
+SIZE = 4095
+PIXEL = 0.0003819444391411  # degrees, as the real headers have it
+_STEP = 1.0  # arcseconds: pixel of the nebula's template
+
+
+@dataclass(frozen=True)
+class Band:
+    """Facts of a WISE band.
+
+    Zero points in jansky: Jarrett et al. 2011, ApJ 735, 112.  Widths of the Atlas images'
+    point-spread functions: AllWISE Explanatory Supplement.  The nebula's flux follows
+    Temim et al. 2006, AJ 132, 1610 (Spitzer); noise is that of a star at the published
+    5-sigma depth, spread over its pixels.
+    """
+
+    wavelength: float  # micrometres
+    zero_magnitude: float  # MAGZP: magnitude of 1 DN
+    zero_flux: float  # jansky of magnitude 0
+    fwhm: float  # arcseconds
+    background: float  # DN
+    noise: float  # DN in a pixel
+    nebula_flux: float  # jansky
+    filament_share: float
+    core_size: float
+    frames: int
+
+
+BANDS = {
+    "W1": Band(3.368, 20.5, 309.540, 8.25, 7.4, 0.55, 12.0, 0.05, 1.0, 24),
+    "W2": Band(4.618, 19.5, 171.787, 8.25, 15.0, 0.65, 14.4, 0.08, 1.02, 24),
+    "W3": Band(12.082, 18.0, 31.674, 8.25, 1180.0, 9.5, 28.0, 0.50, 1.0, 14),
+    "W4": Band(22.194, 13.0, 8.363, 16.5, 312.0, 1.1, 60.0, 0.74, 1.0, 14),
+}
+_FILE_TYPES = {
+    "int": ("intensity image", "DN"),
+    "unc": ("1-sigma uncertainty image", "DN"),
+    "cov": ("depth-of-coverage image", "effective pixels"),
+}
+
+
+def write(product: Product, path: Path) -> None:
+    """Write an Atlas image: ``int`` plain, ``unc`` and ``cov`` gzipped."""
+    image = {"int": _intensity, "unc": _uncertainty, "cov": _coverage}[product.kind](product)
+    hdus = fits.HDUList([fits.PrimaryHDU(image, _header(product, image))])
+    if product.kind == "int":
+        hdus.writeto(path, overwrite=True)
+    else:
+        write_gzip(hdus, path, level=1)
+
+
+def _intensity(product: Product) -> np.ndarray:
+    band, wcs = BANDS[product.band], WCS(_wcs_header(product))
+    image = _background(product, band)
+    add_stars(
+        image,
+        wcs,
+        product.band,
+        10 ** (0.4 * band.zero_magnitude),
+        _in_pixels(band.fwhm),
+        band.noise,
+    )
+    template = nebula(_STEP, band.filament_share, band.core_size, band.fwhm)
+    counts = band.nebula_flux / band.zero_flux * 10 ** (0.4 * band.zero_magnitude)
+    add_template(image, wcs, template, _STEP, counts * (PIXEL * 3600) ** 2)
+    return image
+
+
+def _background(product: Product, band: Band) -> np.ndarray:
+    """Sky level with faint clouds, and noise that neighbouring pixels share."""
+    rng = generator(product.key)
+    noise = rng.standard_normal((SIZE + 1, SIZE + 1), dtype=np.float32)
+    noise *= np.float32(band.noise / 2)
+    pairs = noise[1:] + noise[:-1]
+    image = pairs[:, 1:] + pairs[:, :-1]
+    clouds = fractal(rng, 455, (3, 6, 12, 24)) * np.float32(0.4 * band.noise)
+    image += np.float32(band.background)
+    image += np.repeat(np.repeat(clouds, 9, axis=0), 9, axis=1)
+    return image
+
+
+def _uncertainty(product: Product) -> np.ndarray:
+    band = BANDS[product.band]
+    deviation = band.noise * np.sqrt(band.frames / np.maximum(_depth(product), 1))
+    step = band.noise / 64  # coarse steps compress fast
+    return _enlarged(np.round(deviation / step) * step)
+
+
+def _coverage(product: Product) -> np.ndarray:
+    return _enlarged(_depth(product))
+
+
+def _depth(product: Product) -> np.ndarray:
+    """Number of frames over each 5 by 5 pixels, shape (819, 819).
+
+    WISE scans along ecliptic meridians with frames of 47 arcminutes, 42 apart.
+    """
+    rng = generator(product.obs_id, product.band[1] > "2")
+    y, x = np.mgrid[-1:1:819j, -1:1:819j] * (SIZE * PIXEL * 30)
+    frames = BANDS[product.band].frames
+    along, across = 0.9991 * y + 0.042 * x, 0.9991 * x - 0.042 * y
+    depth = np.zeros(x.shape, np.float32)
+    for centre in np.arange(-72, 72, 42 / frames * 1.25) + rng.normal(0, 1.0):
+        shift = rng.uniform(0, 42)
+        phase = np.mod(along + shift, 42)
+        inside = np.abs(across - centre) < 23.5
+        depth += inside * (1 + (phase < 5))
+    return depth
+
+
+def _enlarged(small: np.ndarray) -> np.ndarray:
+    return np.repeat(np.repeat(small.astype(np.float32), 5, axis=0), 5, axis=1)
+
+
+def _in_pixels(arcseconds: float) -> float:
+    return arcseconds / (PIXEL * 3600)
+
+
+def _wcs_header(product: Product) -> fits.Header:
+    return fits.Header(_wcs_cards(product))
+
+
+def _wcs_cards(product: Product) -> list[tuple]:
+    return [
+        ("CRPIX1", (SIZE + 1) / 2, "Axis 1 reference pixel at CRVAL1,CRVAL2"),
+        ("CRPIX2", (SIZE + 1) / 2, "Axis 2 reference pixel at CRVAL1,CRVAL2"),
+        ("CDELT1", -PIXEL, "Axis 1 scale at CRPIX1,CRPIX2 (deg/pix)"),
+        ("CDELT2", PIXEL, "Axis 2 scale at CRPIX1,CRPIX2 (deg/pix)"),
+        ("CRVAL1", product.ra, "RA at CRPIX1,CRPIX2, J2000.0 (deg)"),
+        ("CRVAL2", product.dec, "Dec at CRPIX1,CRPIX2, J2000.0 (deg)"),
+        ("CTYPE1", "RA---SIN", "Projection type for axis 1"),
+        ("CTYPE2", "DEC--SIN", "Projection type for axis 2"),
+        ("CROTA2", 0.0, "Image twist: +axis2 W of N, J2000.0 (deg)"),
+        ("EQUINOX", 2000.0, "Equinox of WCS, J2000.0"),
+    ]
+
+
+def _header(product: Product, image: np.ndarray) -> fits.Header:
+    band = BANDS[product.band]
+    file_type, unit = _FILE_TYPES[product.kind]
+    centre = SkyCoord(product.ra, product.dec, unit="deg")
+    ecliptic, galactic = centre.barycentricmeanecliptic, centre.galactic
+    cards = [
+        *_wcs_cards(product),
+        ("BAND", int(product.band[1]), "wavelength band number"),
+        ("WAVELEN", band.wavelength, "[microns] effective wavelength of band"),
+        ("COADDID", product.obs_id, "atlas-image identifier"),
+        ("FILETYPE", file_type, "product description"),
+        ("BUNIT", unit, "image pixel units"),
+        ("TELESCOP", "WISE", "telescope name"),
+        ("ORIGIN", "simulated", "not made by IPAC"),
+        ("MAGZP", band.zero_magnitude, "[mag] relative photometric zero point"),
+        ("MAGZPUNC", 0.006, "[mag] 1-sigma uncertainty in zero point"),
+        ("NUMFRMS", band.frames * 4, "number of frames touching footprint"),
+        ("DATEOBS1", f"{product.start}.000Z", "earliest frame, UTC"),
+        ("DATEOBS2", "2010-09-21T12:00:00.000Z", "latest frame, UTC"),
+        ("PXSCAL1", -PIXEL * 3600, "[arcsec/pix] scale of axis 1"),
+        ("PXSCAL2", PIXEL * 3600, "[arcsec/pix] scale of axis 2"),
+        ("ELON", round(ecliptic.lon.deg, 5), "[deg] ecliptic longitude at CRPIX1,2"),
+        ("ELAT", round(ecliptic.lat.deg, 5), "[deg] ecliptic latitude at CRPIX1,2"),
+        ("GLON", round(galactic.l.deg, 5), "[deg] galactic longitude at CRPIX1,2"),
+        ("GLAT", round(galactic.b.deg, 5), "[deg] galactic latitude at CRPIX1,2"),
+        ("MEDINT", _median(image), f"[{unit}] median of pixels"),
+    ]
+    return header_of(cards)
+
+
+def _median(image: np.ndarray) -> float:
+    """Median of every seventh pixel: near enough, and fast."""
+    return round(float(np.median(image[::7, ::7])), 5)

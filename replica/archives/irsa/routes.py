@@ -1,0 +1,96 @@
+"""IRSA: image search, files, and table access to the list of collections."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from replica.archives.irsa import facts as irsa_images
+from replica.archives.irsa import files as irsa_data
+from replica.archives.irsa import image_search_1 as irsa_sia1
+from replica.archives.irsa import image_search_2 as irsa_sia2
+from replica.archives.irsa.facts import IMAGE_SET
+from replica.protocols import votable
+from replica.protocols.adql import Table
+from replica.protocols.dali import RequestError, parameters
+from replica.protocols.tap import (
+    TapService,
+    availability,
+    capabilities_document,
+    document,
+    interface,
+)
+from replica.protocols.votable import Field
+
+_SIA2 = "https://irsa.ipac.caltech.edu/SIA"
+
+
+async def search_images(request: Request) -> Response:
+    """Answer a SIA 1 search; an error too is a VOTable with status 200 (SIA 1.0, section 8)."""
+    params = await parameters(request)
+    try:
+        if request.path_params["images"] != IMAGE_SET:
+            raise RequestError(f"the replica holds the images of {IMAGE_SET} only")
+        body = await asyncio.to_thread(irsa_sia1.answer, params)
+    except RequestError as problem:
+        body = votable.error(str(problem), irsa_sia1.VERSION)
+    return Response(body, media_type=f"{votable.MEDIA_TYPE}; charset=UTF-8")
+
+
+async def search_images_2(request: Request) -> Response:
+    """Answer a SIA 2 search; an error has status 400 (DALI 1.1, section 4.2)."""
+    params = await parameters(request)
+    try:
+        body, media_type = await asyncio.to_thread(irsa_sia2.answer, params)
+    except RequestError as problem:
+        return Response(votable.error(str(problem)), 400, media_type=votable.MEDIA_TYPE)
+    return Response(body, media_type=media_type)
+
+
+def _images_2_capabilities(request: Request) -> Response:
+    own = (
+        '<capability standardID="ivo://ivoa.net/std/SIA#query-2.0">'
+        f"{interface(_SIA2, use='base')}</capability>"
+    )
+    return document(capabilities_document(_SIA2, own))
+
+
+def _images_2_availability(request: Request) -> Response:
+    return document(availability())
+
+
+def _tables() -> tuple[Table, ...]:
+    """The part of IRSA's tables that lists the collections (CAOM)."""
+    tiles = dict.fromkeys((image.collection, image.obs_id) for image in irsa_images.images())
+    observations = tuple((n, *tile) for n, tile in enumerate(tiles, start=1))
+    planes = tuple((n, n, "image") for n, *_ in observations)
+    number = Field("obsid", "long", description="Number of the observation")
+    return (
+        Table(
+            *("caom.observation", "Observations"),
+            (number, Field("collection"), Field("observationid")),
+            observations,
+        ),
+        Table(
+            *("caom.plane", "Their products"),
+            (number, Field("planeid", "long"), Field("dataproducttype")),
+            planes,
+        ),
+    )
+
+
+_TAP = TapService(url="https://irsa.ipac.caltech.edu/TAP", tables=_tables)
+
+ROUTES: dict[str, list[BaseRoute]] = {
+    "irsa.ipac.caltech.edu": [
+        Route("/ibe/sia/{images:path}", search_images, methods=["GET", "POST"]),
+        Route(f"/ibe/data/{IMAGE_SET}/{{path:path}}", irsa_data.data, methods=["GET"]),
+        Route("/SIA", search_images_2, methods=["GET", "POST"]),
+        Route("/SIA/capabilities", _images_2_capabilities),
+        Route("/SIA/availability", _images_2_availability),
+        *_TAP.routes("/TAP"),
+    ]
+}

@@ -1,0 +1,1 @@
+"""MAST: Pan-STARRS stacks, and images of Hubble."""

@@ -1,0 +1,92 @@
+"""What the drift check asks of MAST: what the notebooks ask, in their order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from replica.check import portal
+from replica.check.answers import Row
+from replica.check.fits_headers import Headers
+from replica.check.question import Question
+
+_INVOKE = "https://mast.stsci.edu/api/v0/invoke"
+_COLUMNS = "https://mast.stsci.edu/portal/Mashup/Mashup.asmx/columnsconfig"
+
+
+def _invoke(service: str, params: Mapping[str, object]) -> dict[str, str]:
+    request = {"service": service, "params": params, "format": "json", "pagesize": 50000, "page": 1}
+    return {"request": json.dumps(request)}
+
+
+_PS1_NEAR_CRAB = {
+    "columns": "*",
+    "filters": [
+        {"paramName": "obs_collection", "separator": ";", "values": ["PS1"]},
+        {"paramName": "instrument_name", "values": ["GPC1"]},
+    ],
+    "position": "83.63321, 22.01446, 0.00889",
+}
+
+QUESTIONS = (
+    Question(
+        "MAST columns of observations",
+        _COLUMNS,
+        portal.columns,
+        form={"colConfigId": "Mast.Caom.Cone"},
+    ),
+    Question(
+        "MAST observations",
+        _INVOKE,
+        portal.Rows(
+            Row(
+                {"filters": "r"},
+                cells=("obs_collection", "instrument_name", "dataproduct_type", "dataURL"),
+                captures={"ps1_obsid": "obsid"},
+            )
+        ),
+        form=_invoke("Mast.Caom.Filtered.Position", _PS1_NEAR_CRAB),
+    ),
+    Question(
+        "MAST columns of products",
+        _COLUMNS,
+        portal.columns,
+        form={"colConfigId": "Mast.Caom.Products"},
+    ),
+    Question(
+        "MAST products",
+        _INVOKE,
+        portal.Rows(
+            Row(
+                {"productType": "SCIENCE", "productFilename": "*.fits"},
+                cells=("dataURI", "productFilename", "description"),
+                captures={"ps1_uri": "dataURI"},
+            )
+        ),
+        form=_invoke("Mast.Caom.Products", {"obsid": "$ps1_obsid"}),
+        after="MAST observations",
+    ),
+    Question(
+        "MAST path look-up",
+        "https://mast.stsci.edu/api/v0.1/path_lookup/",
+        portal.path_lookup,
+        {"uri": "$ps1_uri"},
+        after="MAST products",
+    ),
+    Question(
+        "Pan-STARRS header",
+        "https://stpubdata.s3.amazonaws.com/panstarrs/ps1/public/$ps1_path",
+        Headers(
+            "COMPRESSED_IMAGE",
+            ("ZCMPTYPE", "ZBITPIX", "ZNAXIS1", "ZNAXIS2", "ZTILE1", "ZTILE2", "CTYPE1", "CTYPE2"),
+        ),
+        bytes=2**18,
+        after="MAST path look-up",
+    ),
+    Question(
+        "MAST name resolver",
+        "http://mastresolver.stsci.edu/Santa-war/query",
+        portal.names,
+        {"name": "Crab", "outputFormat": "json", "resolveAll": "False"},
+    ),
+)

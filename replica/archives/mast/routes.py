@@ -1,0 +1,116 @@
+"""MAST: the portal's API, its path look-up, its downloads, and its name resolver.
+
+Addresses and parameters are those that astroquery 0.4.11 uses
+(``astroquery/mast/discovery_portal.py``, ``utils.py``, ``observations.py``).
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from replica.archives.mast.caom import product_of
+from replica.archives.mast.facts import columns_config
+from replica.archives.mast.portal import ServiceError, answer
+from replica.archives.mast.resolver import resolve
+from replica.holdings import Product
+from replica.storage.file_response import product_response
+
+#: What the on-premises path says where the cloud key says something else.
+_PS1_KEY, _PS1_PATH = "panstarrs/ps1/public/", "/ps1/"
+
+
+async def _columns_config(request: Request) -> Response:
+    return JSONResponse(columns_config(await _parameter(request, "colConfigId")))
+
+
+async def _invoke(request: Request) -> Response:
+    text = await _parameter(request, "request")
+    try:
+        return JSONResponse(answer(_parsed(text)))
+    except ServiceError as error:
+        return JSONResponse({"status": "ERROR", "msg": str(error), "data": [], "fields": []})
+
+
+def _parsed(text: str) -> dict[str, object]:
+    try:
+        request = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ServiceError(f"The parameter request must be a JSON object: {error}") from None
+    if not isinstance(request, dict):
+        raise ServiceError("The parameter request must be a JSON object")
+    return request
+
+
+async def _parameter(request: Request, name: str) -> str:
+    """One parameter, from the query of a GET or the form of a POST; empty if missing."""
+    if request.method == "POST":
+        form = parse_qs((await request.body()).decode("utf-8", "replace"))
+        return form.get(name, [""])[0]
+    return request.query_params.get(name, "")
+
+
+async def _path_lookup(request: Request) -> Response:
+    """Say where each product lies: the archive's path, or the cloud's key if asked for.
+
+    A product without a cloud copy has no path either.  Clients from astroquery 0.4.12 on
+    ask with ``use_cloud_path``.
+    """
+    as_key = request.query_params.get("use_cloud_path", "").lower() == "true"
+    uris = request.query_params.getlist("uri")
+    return JSONResponse({uri: _location(product_of(uri), as_key) for uri in uris})
+
+
+def _location(product: Product | None, as_key: bool) -> dict[str, object]:
+    # The archive's path says nothing of the cloud: clients ask the bucket for the copy.
+    if product is None or (as_key and not product.bucket):
+        return {"status_code": 404, "path": None}
+    return {"status_code": 200, "path": product.key if as_key else archive_path(product.key)}
+
+
+def archive_path(key: str) -> str:
+    """Path of a product in the archive's own store, from its key in the cloud.
+
+    The reverse of ``astroquery.mast.utils.mast_relative_path``.
+    """
+    if key.startswith(_PS1_KEY):
+        return _PS1_PATH + key.removeprefix(_PS1_KEY)
+    return f"/{key}"
+
+
+async def _download(request: Request) -> Response:
+    """Send a product from the archive itself, whether or not the cloud has it."""
+    uri = request.query_params.get("uri", "")
+    product = product_of(uri)
+    if product is None:
+        return PlainTextResponse(f"No product with the URI {uri!r}\n", status_code=404)
+    headers = {"content-disposition": f'attachment; filename="{product.filename}"'}
+    return await product_response(request, product, "application/fits", headers)
+
+
+async def _resolve(request: Request) -> Response:
+    query = request.query_params
+    if query.get("outputFormat", "xml").lower() != "json":
+        return PlainTextResponse("The replica answers outputFormat=json only\n", status_code=400)
+    found = resolve(
+        query.getlist("name"),
+        everywhere=query.get("resolveAll", "").lower() == "true",
+        resolver=query.get("resolver"),
+    )
+    return JSONResponse(found)
+
+
+#: Host name to routes.
+ROUTES: dict[str, list[BaseRoute]] = {
+    "mast.stsci.edu": [
+        Route("/portal/Mashup/Mashup.asmx/columnsconfig", _columns_config, methods=["GET", "POST"]),
+        Route("/api/v0/invoke", _invoke, methods=["GET", "POST"]),
+        Route("/api/v0.1/path_lookup/", _path_lookup),
+        Route("/api/v0.1/Download/file", _download),
+    ],
+    "mastresolver.stsci.edu": [Route("/Santa-war/query", _resolve)],
+}

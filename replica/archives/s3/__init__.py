@@ -1,0 +1,1 @@
+"""The object store that keeps the archives' copies in the cloud."""

@@ -1,0 +1,206 @@
+"""The commands of ``python -m replica``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from replica.check import EXIT_CODES
+from replica.middleware.faults import FaultError, fault
+from replica.middleware.throttle import Throttle, ThrottleError, bandwidth, latency
+from replica.server import CERTIFI_SHIM, LOOPBACK, Replica, Settings, running
+from replica.storage.build import build
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return its exit code."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command == "build":
+        return build(options.pattern, jobs=options.jobs)
+    if options.command == "run" and not options.program:
+        parser.error("run needs a command: python -m replica run -- COMMAND")
+    if options.command == "check":
+        _refuse_wrong_source(parser, options)
+    try:
+        return asyncio.run(_with_replica(_settings(options), _work(options)))
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        print(f"replica: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+
+
+async def _with_replica(settings: Settings, work: Callable[[Replica], Awaitable[int]]) -> int:
+    async with running(settings) as replica:
+        return await work(replica)
+
+
+def _work(options: argparse.Namespace) -> Callable[[Replica], Awaitable[int]]:
+    if options.command == "run":
+        return lambda replica: _run(replica, options.program)
+    if options.command == "check":
+        return lambda replica: _check(replica, options)
+    return lambda replica: _serve(replica, as_json=options.json, parent=options.parent)
+
+
+async def _serve(replica: Replica, *, as_json: bool, parent: int | None) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    sys.stdout.write(_introduction(replica, as_json=as_json))
+    sys.stdout.flush()
+    # An orphan gets another parent at once, also when its own was killed without warning.
+    while not stop.is_set() and parent in (None, os.getppid()):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), timeout=1.0)
+    return 0
+
+
+def _introduction(replica: Replica, *, as_json: bool) -> str:
+    if as_json:
+        facts = {"proxy": replica.proxy, "certificate": str(replica.certificate)}
+        return json.dumps(facts | {"environment": replica.environment}) + "\n"
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in replica.environment.items()]
+    return "\n".join(
+        ["# The replica answers with simulated data until Ctrl-C. In another shell:", *lines, ""]
+    )
+
+
+async def _run(replica: Replica, program: list[str]) -> int:
+    """Run a program on the replica; Ctrl-C and SIGTERM are the program's to handle."""
+    environment = {
+        **os.environ,
+        **replica.environment,
+        "PYTHONPATH": _before(str(CERTIFI_SHIM), "PYTHONPATH"),
+        # `python` is then the one that runs the replica, also where nothing was activated.
+        "PATH": _before(str(Path(sys.executable).parent), "PATH"),
+    }
+    try:
+        child = await asyncio.create_subprocess_exec(*program, env=environment)
+    except FileNotFoundError:
+        print(f"replica: no program is called {program[0]!r}", file=sys.stderr)  # noqa: T201
+        return 127
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+    loop.add_signal_handler(signal.SIGTERM, child.terminate)
+    status = await child.wait()
+    return status if status >= 0 else 128 - status
+
+
+def _refuse_wrong_source(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if bool(options.against) != bool(options.certificate):
+        parser.error("--against and --certificate belong together")
+    if not options.against and "ARCHIVES_REPLICA" in os.environ:
+        parser.error("the proxies of this environment lead to a replica, not to the archives")
+
+
+async def _check(replica: Replica, options: argparse.Namespace) -> int:
+    # Imported here: astropy takes half a second that the other commands need not wait for.
+    from replica.check.command import check
+
+    return await asyncio.to_thread(
+        check,
+        replica,
+        against=options.against,
+        certificate=options.certificate,
+        json_file=options.json,
+    )
+
+
+def _before(folder: str, variable: str) -> str:
+    """The folders of a variable of the environment, with one more before them."""
+    return os.pathsep.join(filter(None, [folder, os.environ.get(variable)]))
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    if options.command == "check":
+        return Settings()
+    return Settings(
+        address=options.address,
+        port=options.port,
+        log=options.log,
+        throttle=Throttle(options.latency, options.bandwidth),
+        faults=options.fault,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m replica",
+        description="An embedded stand-in for the archives: same URLs, simulated data, no network.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="serve until Ctrl-C; print the variables to export")
+    serve.add_argument("--json", action="store_true", help="print one JSON line instead")
+    serve.add_argument(
+        "--parent", type=int, metavar="PID", help="end when this parent process has ended"
+    )
+    run = commands.add_parser("run", help="run a command whose HTTP goes to the replica")
+    for command in (serve, run):
+        _add_server_options(command)
+    run.add_argument("program", nargs="*", metavar="COMMAND", help="after --, with its arguments")
+    _add_check(commands)
+    make = commands.add_parser("build", help="make data now rather than on first request")
+    make.add_argument("pattern", nargs="*", help="keys to make, such as '*-w1-int-3.fits'")
+    make.add_argument("--jobs", type=int, default=2, help="files made at once (default 2)")
+    return parser
+
+
+def _add_check(commands: argparse._SubParsersAction) -> None:
+    check = commands.add_parser(
+        "check",
+        help="compare what the archives answer with what the replica says",
+        description="Ask the archives what the notebooks ask them, compare the form of the\n"
+        "answers with the replica's, and print a drift report (markdown).",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    check.add_argument("--against", metavar="PROXY", help="ask a second replica at this address")
+    check.add_argument("--certificate", type=Path, metavar="PEM", help="trust it by this file")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
+
+
+def _add_server_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--address", default=LOOPBACK, help="where to listen (default loopback)")
+    command.add_argument("--port", type=int, default=0, help="port (default: a free one)")
+    command.add_argument("--log", type=Path, metavar="FILE", help="append one JSON line a request")
+    command.add_argument(
+        "--latency", type=_reader(latency), default=0.0, metavar="30ms", help="delay each answer"
+    )
+    command.add_argument(
+        "--bandwidth",
+        type=_reader(bandwidth),
+        default=0.0,
+        metavar="50MB/s",
+        help="limit all connections together",
+    )
+    command.add_argument(
+        "--fault",
+        type=_reader(fault),
+        action="append",
+        default=[],
+        metavar="KIND[,host=*][,path=*][,times=N]",
+        help="fail in a named way; may be given again",
+    )
+
+
+def _reader(read: Callable[[str], object]) -> Callable[[str], object]:
+    """Let argparse show the sentence of our own exceptions."""
+
+    def checked(text: str) -> object:
+        try:
+            return read(text)
+        except (ThrottleError, FaultError) as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return checked

@@ -1,0 +1,193 @@
+"""VOTables, the answers of Virtual Observatory services.
+
+Format: IVOA VOTable 1.4; status and overflow: IVOA DALI 1.1, section 4.4.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from astropy.io.votable.tree import Resource, TableElement, VOTableFile
+
+#: Content type of an answer.
+MEDIA_TYPE = "application/x-votable+xml"
+
+_INTEGERS = ("short", "int", "long")
+_STATUS_CONTENT = {
+    "OK": "Query successful",
+    "OVERFLOW": "There are more rows: the table ends at the limit of rows",
+}
+
+
+@dataclass(frozen=True)
+class Field:
+    """Metadata of a column or of a parameter.
+
+    Attributes
+    ----------
+    name : str
+        Name of the column.
+    datatype : str
+        VOTable datatype with its array size: ``double``, ``int``, ``char*``, ``char[3]``.
+    unit, ucd, description, xtype, utype : str
+        As in VOTable; empty where there is none.
+    """
+
+    name: str
+    datatype: str = "char*"
+    unit: str = ""
+    ucd: str = ""
+    description: str = ""
+    xtype: str = ""
+    utype: str = ""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a cell holds text."""
+        return self.datatype.lower().startswith(("char", "unicodechar"))
+
+    def attributes(self) -> dict[str, Any]:
+        """XML attributes of the FIELD or PARAM element."""
+        datatype, _, size = self.datatype.replace("*", "[*").rstrip("]").partition("[")
+        facts = {"unit": self.unit, "ucd": self.ucd, "xtype": self.xtype, "utype": self.utype}
+        present = {name: value for name, value in facts.items() if value}
+        names = {"name": self.name, "ID": self.name.replace(":", "_")}
+        return {**names, "datatype": datatype, "arraysize": size or None, **present}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A PARAM: a field with a value, and for an input the values it may take."""
+
+    field: Field
+    value: Any
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Document:
+    """What an answer says beside its rows.
+
+    Attributes
+    ----------
+    name, description : str
+        Of the table.
+    version : str
+        Version of VOTable that is written.
+    status : str
+        ``OK`` or ``OVERFLOW``.
+    infos : tuple of (str, str)
+        Names and values of further INFO elements of the resource.
+    inputs, parameters : tuple of Parameter
+        The service's input parameters, and constants of the table.
+    """
+
+    name: str = "results"
+    description: str = ""
+    version: str = "1.4"
+    status: str = "OK"
+    infos: tuple[tuple[str, str], ...] = ()
+    inputs: tuple[Parameter, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+
+
+def results(
+    fields: Sequence[Field], rows: Iterable[Sequence[Any]], document: Document | None = None
+) -> bytes:
+    """Write a VOTable of `rows`.
+
+    Parameters
+    ----------
+    fields : sequence of Field
+        The columns.
+    rows : iterable of sequence
+        Cells in the order of `fields`; None for a missing value, a list for an array.
+    document : Document, optional
+        What else the answer says.
+    """
+    document = document or Document()
+    votable, resource = _resource(document.version)
+    _info(votable, resource, "QUERY_STATUS", document.status, _STATUS_CONTENT[document.status])
+    for name, value in document.infos:
+        _info(votable, resource, name, value)
+    resource.params.extend(_param(votable, parameter) for parameter in document.inputs)
+    resource.tables.append(_table(votable, fields, list(rows), document))
+    return _xml(votable)
+
+
+def error(message: str, version: str = "1.4") -> bytes:
+    """Write the VOTable that refuses a request, with the reason as a sentence."""
+    votable, resource = _resource(version)
+    _info(votable, resource, "QUERY_STATUS", "ERROR", message)
+    return _xml(votable)
+
+
+def _resource(version: str) -> tuple[VOTableFile, Resource]:
+    # Imported here: it takes half a second that a replica's start need not wait for.
+    from astropy.io.votable.tree import Resource, VOTableFile
+
+    votable = VOTableFile(version=version)
+    resource = Resource(type="results")
+    votable.resources.append(resource)
+    return votable, resource
+
+
+def _info(
+    votable: VOTableFile, resource: Resource, name: str, value: str, content: str | None = None
+) -> None:
+    from astropy.io.votable.tree import Info
+
+    info = Info(name=name, value=value)
+    info.content = content
+    resource.infos.append(info)
+
+
+def _param(votable: VOTableFile, parameter: Parameter) -> Any:
+    from astropy.io.votable.tree import Param
+
+    param = Param(votable, value=parameter.value, **parameter.field.attributes())
+    param.description = parameter.field.description or None
+    param.values.options.extend((option, option) for option in parameter.options)
+    return param
+
+
+def _table(
+    votable: VOTableFile, fields: Sequence[Field], rows: list[Sequence[Any]], document: Document
+) -> TableElement:
+    from astropy.io.votable import tree
+
+    table = tree.TableElement(votable, name=document.name)
+    table.description = document.description or None
+    table.params.extend(_param(votable, parameter) for parameter in document.parameters)
+    for column, field in enumerate(fields):
+        element = tree.Field(votable, **field.attributes())
+        element.description = field.description or None
+        if field.datatype in _INTEGERS:
+            # The number that stands for "missing": one below all that the column holds.
+            held = (row[column] for row in rows if row[column] is not None)
+            element.values.null = min(0, min(held, default=0)) - 1
+        table.fields.append(element)
+    table.create_arrays(len(rows))
+    for index, row in enumerate(rows):
+        _fill(table, index, row, fields)
+    return table
+
+
+def _fill(table: TableElement, index: int, row: Sequence[Any], fields: Sequence[Field]) -> None:
+    # A missing text is an empty cell, as services write it; a missing number is masked.
+    blanks = ["" if field.is_text else 0 for field in fields]
+    cells = [blank if cell is None else cell for cell, blank in zip(row, blanks, strict=True)]
+    table.array.data[index] = tuple(cells)
+    table.array.mask[index] = tuple(
+        cell is None and not field.is_text for cell, field in zip(row, fields, strict=True)
+    )
+
+
+def _xml(votable: VOTableFile) -> bytes:
+    output = io.BytesIO()
+    votable.to_xml(output)
+    return output.getvalue()

@@ -1,0 +1,1 @@
+"""What clients see: a proxy with certificates for the archives' names."""

@@ -1,1 +1,0 @@
-"""The archives' services, one module for each, as lists of Starlette routes."""

@@ -1,0 +1,1 @@
+"""The products' files: made, kept, listed and sent."""

@@ -1,0 +1,99 @@
+"""The files behind the holdings: made on first request, kept in the user's cache folder.
+
+A file's name carries a digest of what made it (the sources of its simulator and the
+product's row), so two versions of the replica share a folder without meeting.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import logging
+import os
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from replica.holdings import Product
+from replica.simulation import simulate
+
+log = logging.getLogger(__name__)
+
+
+class CacheError(OSError):
+    """A product's file could not be made: a full disk, or a folder that cannot be written."""
+
+
+def folder() -> Path:
+    """The cache folder: ``REPLICA_CACHE``, or the user's cache folder of this system."""
+    return Path(os.environ.get("REPLICA_CACHE") or user_cache_path("archives-replica"))
+
+
+def digest(product: Product) -> str:
+    """Identify the product's content: 16 hexadecimal digits, equal for equal bytes."""
+    return hashlib.sha256(
+        f"{_sources(product.archive, product.simulator)}{product}".encode()
+    ).hexdigest()[:16]
+
+
+@lru_cache
+def _sources(archive: str, simulator: str) -> str:
+    """Digest of a simulator's source code, and of what simulators share."""
+    shared = files("replica").joinpath("simulation").iterdir()
+    own = files("replica").joinpath("archives", archive, f"{simulator}.py")
+    found = [*sorted(shared, key=lambda item: item.name), own]
+    sources = [item.read_bytes() for item in found if item.name.endswith(".py")]
+    return hashlib.sha256(b"".join(sources)).hexdigest()
+
+
+def path_of(product: Product) -> Path:
+    """Where the product's file is, or will be."""
+    return folder() / f"{digest(product)}-{product.filename}"
+
+
+def ensure(product: Product) -> Path:
+    """Return the path of the product's file; make it first if it is not there.
+
+    Many processes may ask at once: one makes it, the others wait.  The file gets its
+    name only when it is whole, so a process killed amid the work leaves no damage.
+
+    Raises
+    ------
+    CacheError
+        If the folder cannot be written, or its disk is full.
+    """
+    path = path_of(product)
+    if path.exists():
+        return path
+    try:
+        _make_once(product, path)
+    except OSError as error:
+        raise CacheError(
+            f"{product.filename} could not be made in {folder()}: {error.strerror or error}. "
+            "Free some room, or set REPLICA_CACHE to another folder"
+        ) from error
+    return path
+
+
+def _make_once(product: Product, path: Path) -> None:
+    locks = folder() / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with FileLock(locks / path.name):
+        if not path.exists():
+            _make(product, path)
+
+
+def _make(product: Product, path: Path) -> None:
+    # Whoever left a part of this file was killed: the lock is ours.
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+        left.unlink()
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    log.info("making %s", product.filename)
+    try:
+        simulate(product, partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -61,7 +61,7 @@ def run_tests(copy: Path, *targets: str) -> subprocess.CompletedProcess[str]:
             id="one stored output",
         ),
         pytest.param(
-            replace("helpers/remote_fits.py", r"FIRST_READ = 2\*\*16", "FIRST_READ = 2**18"),
+            replace("helpers/remote/fits_cache.py", r"FIRST_READ = 2\*\*16", "FIRST_READ = 2**18"),
             "notebooks/irsa_allwise.ipynb",
             r"irsa_allwise\.ipynb::Cell \d+[\s\S]*2 requests, ",
             id="one constant in a helper",

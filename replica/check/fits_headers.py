@@ -119,5 +119,5 @@ def _data_size(header: fits.Header) -> int:
     pixels = math.prod(axes) if axes else 0
     values = header.get("GCOUNT", 1) * (header.get("PCOUNT", 0) + pixels)
     size = abs(header["BITPIX"]) // 8 * values
-    # A damaged header must not capture backwards.
+    # A damaged header must not lead backwards.
     return max(0, math.ceil(size / _BLOCK)) * _BLOCK

@@ -114,7 +114,7 @@ def _check_service(host: str, response: requests.Response) -> None:
 
 
 def _is_success(response: requests.Response) -> bool:
-    # `Response.ok` counts a redirection that captures nowhere as success too.
+    # `Response.ok` counts a redirection that leads nowhere as success too.
     return 200 <= response.status_code < 300
 
 

@@ -1,6 +1,8 @@
 # Each target is one line that a person could type; the README has them without make.
 PYTHON ?= python3
 BIN := .venv/bin
+# A file of tests stays in one process; more than four would need more memory than laptops have.
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python
 
 .PHONY: run test test-oldest notebooks lab live check bench lock clean
@@ -9,14 +11,14 @@ INSTALL := $(BIN)/uv pip install --python $(BIN)/python
 run: .venv/ready      ## run all notebooks on the replica; pages and a table go to build/
 	$(BIN)/python -m tools.run_notebooks
 
-test: .venv/ready     ## pass the tests
-	$(BIN)/python -m pytest
+test: .venv/ready     ## pass the tests, a few files side by side
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-oldest:          ## pass the tests with the oldest versions that are allowed
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check uv
 	.venv-oldest/bin/uv pip install --python .venv-oldest/bin/python --resolution lowest-direct --editable '.[replica,notebooks,test,fast]'
-	.venv-oldest/bin/python -m pytest
+	.venv-oldest/bin/python -m pytest $(SIDE_BY_SIDE)
 
 lock: .venv/ready     ## write the versions of this day into the lock file for classes
 	$(BIN)/uv pip compile --quiet --universal --no-header --no-annotate --extra replica --extra notebooks --extra lab --extra fast pyproject.toml --output-file requirements_class.txt

@@ -9,16 +9,17 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from tools.notebook_files import NOTEBOOKS, code_cells, pair_of, read_source, sources
+from tools.notebook_files import (
+    NOTEBOOKS,
+    code_cells,
+    pair_of,
+    read_source,
+    sources,
+    walkthrough,
+    walkthroughs,
+)
 from tools.pair_notebooks import COMMAND
 
-#: Code cells that each notebook is known to have: fewer means that some are no longer cells.
-KNOWN_CELLS = {
-    "heasarc_chandra": 21,
-    "irsa_allwise": 21,
-    "mast_panstarrs": 21,
-    "rosat_events": 22,
-}
 SOURCES = sources([])
 
 
@@ -27,8 +28,17 @@ def stored(source: Path) -> NotebookNode:
     return nbformat.read(pair_of(source), as_version=4)
 
 
-def test_every_notebook_is_known() -> None:
-    assert {source.stem for source in SOURCES} == set(KNOWN_CELLS)
+def test_the_front_matter_numbers_the_notebooks() -> None:
+    numbers = [facts.number for facts in walkthroughs().values()]
+    assert numbers == list(range(1, len(SOURCES) + 1))
+
+
+def test_a_wrong_field_of_the_front_matter_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "typo.md"
+    text = SOURCES[0].read_text(encoding="utf-8")
+    source.write_text(text.replace("code_cells:", "cells:"), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"typo\.md, front matter, walkthrough: .*'cells'"):
+        walkthrough(source)
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
@@ -40,8 +50,9 @@ class TestEachNotebook:
             f"make them {{code-cell}} and run {COMMAND}"
         )
         cells = len(code_cells(read_source(source)))
-        assert cells >= KNOWN_CELLS[source.stem], (
-            f"{source.name} has {cells} code cells where {KNOWN_CELLS[source.stem]} are known"
+        known = walkthrough(source).code_cells
+        assert cells == known, (
+            f"{source.name} has {cells} code cells where its front matter says {known}"
         )
 
     def test_is_in_step_with_its_pair(self, source: Path) -> None:
@@ -87,4 +98,4 @@ class TestEachNotebook:
 
 
 def test_pairs_have_no_strangers_among_them() -> None:
-    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == set(KNOWN_CELLS)
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {source.stem for source in SOURCES}

@@ -1,7 +1,8 @@
-"""The notebooks as files: MyST sources, their pairs, and what pairs them."""
+"""The notebooks as files: MyST sources, their pairs, and what their front matter says."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
@@ -9,6 +10,37 @@ from nbformat import NotebookNode
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ROOT / "notebooks"
+
+
+@dataclass(frozen=True)
+class Walkthrough:
+    """What the front matter of a notebook says of it, under ``walkthrough``.
+
+    Attributes
+    ----------
+    number : int
+        Its place in the README, from 1.
+    archive, method, lesson : str
+        Its row in the README's table.
+    code_cells : int
+        How many code cells it has: fewer means that some are no longer cells.
+    requests_at_most, megabytes_at_most : float
+        What a run on the replica may take.
+    data : list of str
+        Patterns of the keys that it reads, to be made before it runs.
+    figure_in_readme : int
+        Which of its figures the README's picture shows, from 0.
+    """
+
+    number: int
+    archive: str
+    method: str
+    lesson: str
+    code_cells: int
+    requests_at_most: float
+    megabytes_at_most: float
+    data: list[str]
+    figure_in_readme: int
 
 
 def sources(names: list[str]) -> list[Path]:
@@ -42,6 +74,27 @@ def read_source(source: Path) -> NotebookNode:
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"
     return notebook
+
+
+def walkthrough(source: Path) -> Walkthrough:
+    """Return what the front matter of a source says.
+
+    Raises
+    ------
+    ValueError
+        If a field is missing, or is none of `Walkthrough`; the message names the file.
+    """
+    found = jupytext.read(source).metadata.get("walkthrough", {})
+    try:
+        return Walkthrough(**found)
+    except TypeError as error:
+        raise ValueError(f"{source.name}, front matter, walkthrough: {error}") from error
+
+
+def walkthroughs() -> dict[str, Walkthrough]:
+    """Return all notebooks by name, in the README's order."""
+    found = {source.stem: walkthrough(source) for source in sources([])}
+    return dict(sorted(found.items(), key=lambda item: item[1].number))
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:

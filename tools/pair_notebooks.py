@@ -1,17 +1,15 @@
 """Execute the notebooks on the replica and write their outputs into the paired ``.ipynb``.
 
 ``python -m tools.pair_notebooks [NAME ...]``; run again it changes nothing: an output that
-differs only in what must vary (``notebooks/outputs_that_vary.cfg``) stays as it was.
+differs only in what must vary (``notebooks/outputs_that_vary.cfg``), and a figure that another
+machine rounded differently, stay as they were.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import re
 import sys
-from configparser import ConfigParser
 from pathlib import Path
 
 import nbformat
@@ -19,7 +17,8 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from tools.execution import run
-from tools.notebook_files import NOTEBOOKS, code_cells, pair_of, read_source, sources
+from tools.notebook_files import code_cells, pair_of, read_source, sources
+from tools.outputs import same_outputs
 from tools.run_notebooks import make_data
 
 #: Written when a pair is out of step, and by the tests that find it so.
@@ -55,18 +54,8 @@ def pair(source: Path) -> str:
 
 def _keep_equal_outputs(new: NotebookNode, old: NotebookNode) -> None:
     for cell, before in zip(code_cells(new), code_cells(old), strict=False):
-        if sanitised(cell.outputs) == sanitised(before.outputs):
+        if same_outputs(cell.outputs, before.outputs):
             cell.outputs = before.outputs
-
-
-def sanitised(outputs: list[NotebookNode]) -> str:
-    """Return outputs as text in which that which must vary is replaced."""
-    config = ConfigParser(interpolation=None)
-    config.read(NOTEBOOKS / "outputs_that_vary.cfg", encoding="utf-8")
-    text = json.dumps(outputs, sort_keys=True)
-    for section in config.sections():
-        text = re.sub(config[section]["regex"], config[section]["replace"], text)
-    return text
 
 
 if __name__ == "__main__":

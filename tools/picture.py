@@ -12,11 +12,9 @@ from collections.abc import Iterator
 import nbformat
 from PIL import Image
 
-from tools.notebook_files import NOTEBOOKS, ROOT, code_cells
+from tools.notebook_files import NOTEBOOKS, ROOT, code_cells, walkthroughs
 
 PICTURE = ROOT / "docs" / "crab.png"
-#: Notebook, and which of its figures; in reading order.
-PANELS = (("irsa_allwise", 0), ("mast_panstarrs", 0), ("heasarc_chandra", 1), ("rosat_events", 1))
 PANEL_SIZE = (480, 390)
 GAP = 20
 
@@ -25,8 +23,8 @@ def main() -> None:
     """Write the picture."""
     width, height = PANEL_SIZE
     picture = Image.new("RGB", (2 * width + GAP, 2 * height + GAP), "white")
-    for place, (name, number) in enumerate(PANELS):
-        panel = list(_figures(name))[number]
+    for place, (name, facts) in enumerate(walkthroughs().items()):
+        panel = list(_figures(name))[facts.figure_in_readme]
         panel.thumbnail(PANEL_SIZE, Image.Resampling.LANCZOS)
         column, row = place % 2, place // 2
         picture.paste(panel, (column * (width + GAP), row * (height + GAP)))

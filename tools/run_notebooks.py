@@ -20,17 +20,10 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 from tools.execution import Result, run
-from tools.notebook_files import ROOT, code_cells, read_source, sources
+from tools.notebook_files import ROOT, code_cells, read_source, sources, walkthroughs
 from tools.run_record import over_budget, write_record
 
 BUILD = ROOT / "build"
-#: Keys of the files that the notebooks read, made before they run so that a bar can show it.
-DATA = (
-    "*0830p227_ac51/*",
-    "*1784.059.stk.r.unconv.fits",
-    "*acisf13751*cntr_img2*",
-    "rosat/*",
-)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,8 +58,9 @@ def make_data() -> dict[str, float]:
     """Make the replica's files that the notebooks read; return how many and the seconds."""
     from replica.storage.build import build, missing
 
-    files, began = len(missing(list(DATA))), time.monotonic()
-    build(list(DATA))
+    patterns = [pattern for facts in walkthroughs().values() for pattern in facts.data]
+    files, began = len(missing(patterns)), time.monotonic()
+    build(patterns)
     return {"files": files, "seconds": round(time.monotonic() - began, 1)}
 
 

@@ -1,10 +1,10 @@
-"""The record of a run, ``build/run.json``, and the sentence that the README takes from it.
+"""The record of a run, ``build/run.json``, and what the README takes from it.
 
 The record is one JSON object:
 
 =============  =====================================================================
 ``date``       when the run ended, ISO 8601, UTC
-``world``      ``live`` or ``replica``
+``source``     ``live`` or ``replica``
 ``machine``    system, processor and number of cores
 ``versions``   of Python and of every package that the notebooks require
 ``data``       seconds that it took to make simulated data first, and how many files
@@ -26,23 +26,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tools.execution import Result
-from tools.notebook_files import ROOT
+from tools.notebook_files import ROOT, walkthroughs
 
 RECORDS = ROOT / "docs"
-#: Requests and megabytes that a notebook may take on the replica; more is a failure.
-BUDGETS: Mapping[str, tuple[int, float]] = {
-    "heasarc_chandra": (90, 6.0),
-    "irsa_allwise": (20, 130.0),
-    "mast_panstarrs": (40, 110.0),
-    "rosat_events": (4, 5.0),
-}
 
 
 def over_budget(result: Result) -> str:
     """Say what a notebook took too much of; empty if nothing."""
-    if result.name not in BUDGETS or os.environ.get("ARCHIVES") != "replica":
+    if os.environ.get("ARCHIVES") != "replica":
         return ""
-    requests, megabytes = BUDGETS[result.name]
+    budget = walkthroughs()[result.name]
+    requests, megabytes = budget.requests_at_most, budget.megabytes_at_most
     if result.requests <= requests and result.bytes <= megabytes * 1e6:
         return ""
     return (
@@ -55,7 +49,7 @@ def write_record(path: Path, results: list[Result], data: Mapping[str, float]) -
     """Write the record of a run."""
     record = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "world": os.environ.get("ARCHIVES", "auto"),
+        "source": os.environ.get("ARCHIVES", "auto"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": versions(),
         "data": data,
@@ -104,14 +98,25 @@ def version_table(oldest: Mapping, newest: Mapping) -> str:
     )
 
 
+def notebook_table() -> str:
+    """Say what the notebooks teach, a row each, from their front matter."""
+    rows = [
+        f"| [{name}](notebooks/{name}.md) | {facts.archive} | {facts.method} | {facts.lesson} |"
+        for name, facts in walkthroughs().items()
+    ]
+    head = ["| Notebook | Archive | Method | What one learns |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows])
+
+
 def update_readme() -> None:
-    """Write both sentences into the README, from the records in ``docs``."""
+    """Write what is generated into the README, from front matter and the records in ``docs``."""
     records = {
         name: json.loads((RECORDS / f"run-{name}.json").read_text(encoding="utf-8"))
         for name in ("cold", "warm", "oldest")
     }
     page = ROOT / "README.md"
     text = page.read_text(encoding="utf-8")
+    text = _between("notebooks", notebook_table(), text)
     text = _between("runtime", runtime_sentences(records["cold"], records["warm"]), text)
     text = _between("versions", version_table(records["oldest"], records["warm"]), text)
     page.write_text(text, encoding="utf-8")
@@ -124,14 +129,15 @@ def _between(name: str, sentence: str, text: str) -> str:
 
 
 def main() -> None:
-    """Keep ``build/run.json`` under a name, and bring the README up to date."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.run_record", description=main.__doc__, epilog=__doc__
+    """Keep ``build/run.json`` under a name if one is given, and bring the README up to date."""
+    parser = argparse.ArgumentParser(prog="python -m tools.run_record", description=main.__doc__)
+    parser.add_argument(
+        "keep_as", nargs="?", choices=("cold", "warm", "oldest"), help="which run it was"
     )
-    parser.add_argument("keep_as", choices=("cold", "warm", "oldest"))
     name = parser.parse_args().keep_as
-    record = (ROOT / "build" / "run.json").read_text(encoding="utf-8")
-    (RECORDS / f"run-{name}.json").write_text(record, encoding="utf-8")
+    if name:
+        record = (ROOT / "build" / "run.json").read_text(encoding="utf-8")
+        (RECORDS / f"run-{name}.json").write_text(record, encoding="utf-8")
     update_readme()
 
 

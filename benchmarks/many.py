@@ -33,7 +33,7 @@ Target = tuple[str, SkyCoord]
 
 PIXELS = 64
 THREADS = 32
-#: Cutouts of `helpers.image_cutouts`: the second count shows how memory grows.
+#: Cutouts of `helpers.cutouts`: the second count shows how memory grows.
 COUNT, SMALLER_COUNT = 1000, 250
 #: Middle of the tile, and how far from it the stamps lie at the most; degrees.
 _CENTRE, _REACH = (83.076923, 22.716667), 0.6
@@ -95,14 +95,14 @@ def _section_in_threads(wanted: Sequence[Target]) -> list[np.ndarray]:
 def _helpers(wanted: Sequence[Target]) -> list[Any]:
     import helpers
 
-    return helpers.image_cutouts(wanted, PIXELS, progress=False)
+    return helpers.cutouts(wanted, PIXELS, progress=False)
 
 
 def _warm_small() -> None:
     warm_s3fs(SMALL_BLOCKS)
 
 
-HELPERS_MANY = "`helpers.image_cutouts`"
+HELPERS_MANY = "`helpers.cutouts`"
 ENGINES = {
     f"{ORIGINAL}, one after the other": Engine(_original, lambda: warm_s3fs(DEFAULTS), 8),
     "`.section`, blocks of 1 MiB, one after the other": Engine(_section, _warm_small, 24),
@@ -124,7 +124,7 @@ def measure(engine: str, count: int, log: str) -> Row:
 
 
 def bytes_of_a_result() -> float:
-    """Return the memory that one result of `helpers.image_cutouts` holds: pixels, header and WCS.
+    """Return the memory that one result of `helpers.cutouts` holds: pixels, header and WCS.
 
     What C libraries allocate besides, such as wcslib, does not show here.
     """

@@ -4,12 +4,37 @@ Names are imported when they are first used, so that ``import helpers`` costs no
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what editors and type checkers see
+    from helpers.cloud import CloudLocation as CloudLocation
+    from helpers.cloud import cloud_location as cloud_location
+    from helpers.compression import decompress as decompress
+    from helpers.connection import connect as connect
+    from helpers.errors import ArchiveAccessError as ArchiveAccessError
+    from helpers.errors import CloudLocationError as CloudLocationError
+    from helpers.errors import CompressionError as CompressionError
+    from helpers.errors import CutoutError as CutoutError
+    from helpers.errors import DownloadError as DownloadError
+    from helpers.errors import FigureError as FigureError
+    from helpers.errors import FitsError as FitsError
+    from helpers.errors import ReplicaError as ReplicaError
+    from helpers.errors import SourceError as SourceError
+    from helpers.figures import show_figure as show_figure
+    from helpers.figures import show_image as show_image
+    from helpers.image_cutouts import Cutout as Cutout
+    from helpers.image_cutouts import cutout as cutout
+    from helpers.image_cutouts import cutouts as cutouts
+    from helpers.remote.fits_io import open_fits as open_fits
+    from helpers.transfer import Transfer as Transfer
+    from helpers.wcs import celestial_wcs as celestial_wcs
+
+__version__ = "0.2.0"
 
 _MODULES = {
-    "connection": ["connect"],
     "cloud": ["CloudLocation", "cloud_location"],
     "compression": ["decompress"],
+    "connection": ["connect"],
     "errors": [
         "ArchiveAccessError",
         "CloudLocationError",
@@ -22,8 +47,8 @@ _MODULES = {
         "SourceError",
     ],
     "figures": ["show_figure", "show_image"],
-    "remote.fits_io": ["open_fits"],
     "image_cutouts": ["Cutout", "cutout", "cutouts"],
+    "remote.fits_io": ["open_fits"],
     "transfer": ["Transfer"],
     "wcs": ["celestial_wcs"],
 }
@@ -32,10 +57,12 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = sorted(_HOME)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'helpers' has no attribute {name!r}")
-    return getattr(import_module(f"helpers.{_HOME[name]}"), name)
+if not TYPE_CHECKING:  # a type checker would take every name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module 'helpers' has no attribute {name!r}")
+        return getattr(import_module(f"helpers.{_HOME[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from io import BytesIO
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from helpers.connection import simulated
 from helpers.errors import FigureError
@@ -122,7 +122,7 @@ def _require(holds: object, why: str) -> None:
         raise FigureError(why)
 
 
-def _data_and_wcs(image: object) -> tuple[np.ndarray, WCS]:
+def _data_and_wcs(image: Any) -> tuple[np.ndarray, WCS]:
     """Return the pixels, NaN where masked, and the WCS that belongs to them."""
     import numpy as np
 
@@ -146,7 +146,7 @@ def _sky_axes(shape: tuple[int, ...], wcs: WCS) -> WCSAxes:
 
     height = min(max(0.8 * WIDTH * shape[0] / shape[1], 0.4 * WIDTH), 1.4 * WIDTH)
     figure = Figure(figsize=(WIDTH, height), dpi=DPI, layout="compressed")
-    axes = figure.add_subplot(axes_class=WCSAxes, wcs=wcs)
+    axes: WCSAxes = figure.add_subplot(axes_class=WCSAxes, wcs=wcs)
     for coordinate, name in zip(axes.coords, _axis_names(wcs), strict=True):
         coordinate.set_axislabel(name)
         coordinate.set_ticks(number=5)
@@ -202,7 +202,8 @@ def _norm(data: np.ndarray, stretch: Stretch) -> Normalize:
         low, high = _distinct(values)
     softening = min(max((bend - low) / (high - low) / 4, 0.003), 0.25)
     curves = {"linear": LinearStretch(), "sqrt": SqrtStretch(), "asinh": AsinhStretch(softening)}
-    return ImageNormalize(vmin=low, vmax=high, stretch=curves[stretch])
+    norm: Normalize = ImageNormalize(vmin=low, vmax=high, stretch=curves[stretch])
+    return norm
 
 
 def _distinct(values: np.ndarray) -> tuple[float, float]:

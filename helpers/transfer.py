@@ -14,10 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 if TYPE_CHECKING:
     from http.client import HTTPResponse
+    from io import BufferedReader
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _counting_body(original: Callable[..., Any]) -> Callable[..., Any]:
         original(response)
         # The head has been read from it, so what is read from now on is the body.
         if response.fp is not None:
-            response.fp = _CountedFile(response.fp)
+            response.fp = cast("BufferedReader", _CountedFile(response.fp))
 
     return begin
 
@@ -135,7 +136,7 @@ class _CountedFile:
         return self._count(self._file.readline(*size))
 
     def readinto(self, buffer: Any) -> int:
-        number = self._file.readinto(buffer)
+        number: int = self._file.readinto(buffer)
         _counter.add_bytes(number or 0)
         return number
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from replica.archive_folders import ARCHIVES, Row, read_table, read_tables
 
@@ -74,8 +75,8 @@ def holdings() -> tuple[Product, ...]:
 
 
 def _product(archive: str, row: Row) -> Product:
-    numbers = {name: float(row[name]) for name in _NUMBERS}
-    return Product(archive=archive, **{**row, **numbers})
+    facts: dict[str, Any] = {**row, **{name: float(row[name]) for name in _NUMBERS}}
+    return Product(archive=archive, **facts)
 
 
 def select(**facts: str) -> list[Product]:

@@ -97,6 +97,7 @@ async def running(settings: Settings) -> AsyncIterator[Replica]:
             front.close()
             await door.close()
             await _end(backend, task)
+            access_log.close()
 
 
 async def _end(backend: uvicorn.Server, task: asyncio.Task[None]) -> None:

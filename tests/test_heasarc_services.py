@@ -212,7 +212,9 @@ def test_several_identifiers_can_be_posted_and_an_unknown_one_has_an_error_row()
 
 
 def test_the_datalink_table_is_as_recorded_from_another_service_with_cloud_access() -> None:
-    recorded = parse(files("pyvo").joinpath("dal/tests/data/datalink/datalink.xml").open("rb"))
+    recorded = parse(
+        io.BytesIO(files("pyvo").joinpath("dal/tests/data/datalink/datalink.xml").read_bytes())
+    )
     document = answer_to(DATALINK, id=CENTRE_ID)
     ours = {f.name: f for f in document.get_first_table().fields}
     for theirs in recorded.get_first_table().fields:

@@ -12,7 +12,8 @@ from tqdm import tqdm
 
 from tools import run_record
 from tools.execution import Result, Section, run
-from tools.notebook_files import sources
+from tools.notebook_files import sources, walkthroughs
+from tools.pages import index_page
 from tools.run_notebooks import main, table, write
 from tools.run_record import over_budget, runtime_sentences, write_record
 
@@ -139,4 +140,15 @@ def test_pages_need_no_network_and_keep_alt_text(tmp_path: Path) -> None:
     page = (tmp_path / "made.html").read_text(encoding="utf-8")
     assert """<img alt='a "dot"'""" in page
     assert 'src="http' not in page
+    assert "<title>Title</title>" in page
     assert (tmp_path / "made.ipynb").exists()
+
+
+def test_the_index_leads_to_each_page_and_says_what_failed() -> None:
+    page = index_page([result(), result(name="rosat_events", failure="cell 3: <Error>")])
+    for name, facts in walkthroughs().items():
+        assert (f'href="{name}.html"' in page) == (name in ("irsa_allwise", "rosat_events"))
+        assert (facts.lesson.split(",")[0] in page) == (f"{name}.html" in page)
+    assert "10.0" in page
+    assert "cell 3: &lt;Error&gt;" in page
+    assert "all data are simulated" in page

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
@@ -81,7 +83,8 @@ class Result:
 
 def run(name: str, notebook: NotebookNode, bar: tqdm) -> Result:
     """Execute a notebook in place and return what became of it."""
-    began, failure, memory = time.monotonic(), "", (0,)
+    began, failure = time.monotonic(), ""
+    memory: tuple[int, ...] = (0,)
     sections: list[Section] = []
     with TemporaryDirectory(prefix="kernel-") as sockets:
         client = _client(notebook, sockets, bar)
@@ -120,9 +123,12 @@ def _client(notebook: NotebookNode, sockets: str, bar: tqdm) -> NotebookClient:
     )
 
 
-def _in_sections(client: NotebookClient, notebook: NotebookNode, sections: list[Section]):
+def _in_sections(
+    client: NotebookClient, notebook: NotebookNode, sections: list[Section]
+) -> Iterator[int]:
     """Yield the numbers of all cells; add a section to the list wherever one ends."""
-    title, began, before = "", time.monotonic(), (0, 0)
+    title, began = "", time.monotonic()
+    before: tuple[int, ...] = (0, 0)
     for number, cell in enumerate([*notebook.cells, None]):
         heading = _heading(cell)
         if heading is not None:
@@ -144,8 +150,10 @@ def _heading(cell: NotebookNode | None) -> str | None:
 
 def _ask(client: NotebookClient, expression: dict[str, str]) -> tuple[int, ...]:
     """Evaluate an expression in the kernel; zeros while it cannot be."""
-    ask = run_sync(client.kc.execute_interactive)
-    reply = ask("", user_expressions=expression, silent=True, timeout=30)
+    kernel: Any = client.kc
+    reply = run_sync(kernel.execute_interactive)(
+        "", user_expressions=expression, silent=True, timeout=30
+    )
     answer = reply["content"]["user_expressions"]["cost"]
     return ast.literal_eval(answer["data"]["text/plain"]) if answer["status"] == "ok" else (0, 0)
 

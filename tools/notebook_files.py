@@ -97,6 +97,12 @@ def walkthroughs() -> dict[str, Walkthrough]:
     return dict(sorted(found.items(), key=lambda item: item[1].number))
 
 
+def title(notebook: NotebookNode) -> str:
+    """Return the notebook's title: its first heading."""
+    lines = (line for cell in notebook.cells for line in cell.source.splitlines())
+    return next((line.removeprefix("# ") for line in lines if line.startswith("# ")), "")
+
+
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     """Return the cells that hold code."""
     return [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -1,6 +1,6 @@
 """Execute the notebooks, write pages of them, and say what each of them cost.
 
-``python -m tools.run_notebooks [NAME ...]``; the world is chosen by ``ARCHIVES``, which is
+``python -m tools.run_notebooks [NAME ...]``; the source is chosen by ``ARCHIVES``, which is
 ``replica`` here unless it is set.
 """
 
@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import nbformat
-from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from tqdm import tqdm
 
 from tools.execution import Result, run
 from tools.notebook_files import ROOT, code_cells, read_source, sources, walkthroughs
+from tools.pages import index_page, notebook_page
 from tools.run_record import over_budget, write_record
 
 BUILD = ROOT / "build"
@@ -50,6 +49,7 @@ def _run(paths: list[Path]) -> int:
     BUILD.mkdir(exist_ok=True)
     results = run_all(paths, BUILD)
     write_record(BUILD / "run.json", results, data)
+    (BUILD / "index.html").write_text(index_page(results), encoding="utf-8")
     sys.stdout.write(table(results))
     return 1 if any(result.failure for result in results) else 0
 
@@ -81,17 +81,7 @@ def run_all(paths: list[Path], folder: Path) -> list[Result]:
 def write(name: str, notebook: NotebookNode, folder: Path) -> None:
     """Write the executed notebook and an HTML page of it that needs no network."""
     nbformat.write(notebook, folder / f"{name}.ipynb")
-    exporter = HTMLExporter(
-        template_name="page_template",
-        extra_template_basedirs=[str(Path(__file__).parent)],
-        mathjax_url="",
-        require_js_url="",
-        jquery_url="",
-    )
-    body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": name}})
-    # Notebooks name each other as sources; the pages lie beside each other too.
-    linked = re.sub(r'href="(\w+)\.md"', r'href="\1.html"', body)
-    (folder / f"{name}.html").write_text(linked, encoding="utf-8")
+    (folder / f"{name}.html").write_text(notebook_page(notebook), encoding="utf-8")
 
 
 def table(results: list[Result]) -> str:
@@ -103,8 +93,7 @@ def table(results: list[Result]) -> str:
         for result in results
     ]
     failures = [f"{result.name}, {result.failure}\n" for result in results if result.failure]
-    pages = f"pages: {', '.join(f'build/{result.name}.html' for result in results)}\n"
-    return "\n" + head + "".join(rows) + "".join(failures) + pages
+    return "\n" + head + "".join(rows) + "".join(failures) + "pages: build/index.html\n"
 
 
 if __name__ == "__main__":

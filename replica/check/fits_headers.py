@@ -90,8 +90,10 @@ def _columns(name: str, header: fits.Header) -> Facts:
     facts: Facts = {}
     for keyword, value in _values(header):
         match = _COLUMN_KEYWORD.fullmatch(keyword)
-        column = header.get(f"TTYPE{match[2]}") if match else None
-        if column is None or match[1] == "TTYPE":
+        if match is None or match[1] == "TTYPE":
+            continue
+        column = header.get(f"TTYPE{match[2]}")
+        if column is None:
             continue
         # The longest array of a compressed image's table is its own: 1PB(11056).
         text = re.sub(r"\(\d+\)", "(#)", _text(value))

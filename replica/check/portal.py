@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from replica.check.answers import Answer, Facts, Row, UnreadableError, digits_aside, kind
 
@@ -95,7 +95,7 @@ def _prefixed(values: Mapping[str, str]) -> Facts:
     return {f"key {name}": text for name, text in values.items()}
 
 
-def _are_objects(value: Any) -> bool:
+def _are_objects(value: Any) -> TypeGuard[list[Mapping[str, Any]]]:
     return isinstance(value, list) and all(isinstance(each, Mapping) for each in value)
 
 

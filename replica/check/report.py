@@ -68,7 +68,9 @@ class Report:
     def _outages(self) -> str:
         lost = [each for each in self.comparisons if each.verdict == "unreachable"]
         rows = [(e.host or "–", e.failure or f"not asked: {e.not_asked}", e.question) for e in lost]
-        return rows and f"## Unreachable\n\n{_table(('host', 'how it failed', 'question'), rows)}"
+        if not rows:
+            return ""
+        return f"## Unreachable\n\n{_table(('host', 'how it failed', 'question'), rows)}"
 
 
 def _counts(each: Comparison) -> tuple[str, ...]:

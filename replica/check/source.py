@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -94,7 +95,7 @@ class Source:
         return Answer(facts | answer.facts, answer.captures)
 
 
-def _arguments(request: requests.Request) -> dict[str, object]:
+def _arguments(request: requests.Request) -> dict[str, Any]:
     names = ("method", "url", "params", "data", "headers")
     return {name: getattr(request, name) for name in names}
 

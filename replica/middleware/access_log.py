@@ -25,6 +25,11 @@ class AccessLog:
     def __init__(self, path: Path | None) -> None:
         self._file = path.open("a", encoding="utf-8", buffering=1) if path else None
 
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._file.close()
+
     def write(
         self, *, host: str, method: str, path: str, status: int, sent: int, range: str = ""
     ) -> None:

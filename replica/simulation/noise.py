@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import reduce
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def octave(rng: np.random.Generator, size: int, knots: int) -> np.ndarray:
     lattice = rng.standard_normal((knots, knots), dtype=np.float32)
     taps = _spline_taps(size, knots)
     # Sums of four terms, not matrix products: those depend on the number of threads.
-    across = sum(weight * lattice[:, knot] for knot, weight in taps)
+    across = reduce(np.add, (weight * lattice[:, knot] for knot, weight in taps))
     field = np.empty((size, size), np.float32)
     for start in range(0, size, 64):  # blocks that stay in the processor's cache
         block = slice(start, start + 64)
@@ -55,7 +56,8 @@ def fractal(
     rng: np.random.Generator, size: int, knots: tuple[int, ...], gain: float = 0.6
 ) -> np.ndarray:
     """Sum of octaves, each `gain` times as strong as the one before; unit variance."""
-    total = sum(gain**power * octave(rng, size, count) for power, count in enumerate(knots))
+    octaves = (gain**power * octave(rng, size, count) for power, count in enumerate(knots))
+    total = reduce(np.add, octaves)
     return total / total[::5, ::5].std()
 
 

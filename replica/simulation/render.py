@@ -15,7 +15,7 @@ MOFFAT_BETA = 3.5
 _BATCH = 2_000_000  # pixels of stamps in memory at once
 
 
-def moffat(square: np.ndarray, fwhm: float) -> np.ndarray:
+def moffat(square: np.ndarray, fwhm: float | np.floating) -> np.ndarray:
     """Star of unit flux at squared distances `square`, pixels squared; `fwhm` in pixels."""
     core = (fwhm / 2) ** 2 / (2 ** (1 / MOFFAT_BETA) - 1)
     return (MOFFAT_BETA - 1) / (np.pi * core) * (1 + square / core) ** -MOFFAT_BETA

@@ -124,7 +124,7 @@ def _wisps(east: np.ndarray, north: np.ndarray) -> np.ndarray:
 
 def _bays(east: np.ndarray, north: np.ndarray) -> np.ndarray:
     """The dark notches in the eastern and western rim: 1 outside them."""
-    dark = 1.0
+    dark = np.ones_like(east)
     for bay_east, bay_north, depth in ((128, 40, 0.6), (-138, -52, 0.5)):
         distance = np.hypot((east - bay_east) / 42, (north - bay_north) / 26)
         dark = dark * (1 - depth * np.exp(-(distance**2)))

@@ -64,8 +64,9 @@ def _magnitudes(rng: np.random.Generator) -> np.ndarray:
 
 
 def _positions(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-    sines = np.sin(np.radians(FIELD[2:]))
-    return rng.uniform(*FIELD[:2], count), np.degrees(np.arcsin(rng.uniform(*sines, count)))
+    south, north = (float(sine) for sine in np.sin(np.radians(FIELD[2:])))
+    right_ascensions = rng.uniform(FIELD[0], FIELD[1], count)
+    return right_ascensions, np.degrees(np.arcsin(rng.uniform(south, north, count)))
 
 
 def _spoils_the_nebula(ra: np.ndarray, dec: np.ndarray, r: np.ndarray) -> np.ndarray:

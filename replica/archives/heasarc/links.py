@@ -31,9 +31,9 @@ def _links(identifier: str) -> Iterator[Link]:
     if match and observation and not match["product"]:
         yield {"ID": identifier} | _folder(observation)
         return
-    named = _named(observation, match["product"]) if match and observation else []
-    if not named:
+    if not match or not observation or not (named := _named(observation, match["product"])):
         yield not_found(identifier)
+        return
     for product in named:
         yield {"ID": identifier, "semantics": "#this"} | _file(product)
         preview = _preview(observation, product)

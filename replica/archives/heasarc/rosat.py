@@ -104,6 +104,8 @@ def _sky_positions(product: Product, rng: np.random.Generator) -> tuple[np.ndarr
     """Offsets east and north in degrees and channels of photons before detection."""
     half, count = FIELD / 2, _BACKGROUND_PHOTONS
     crab = offsets(*PULSAR, product.ra, product.dec)
+    if crab is None:
+        raise ValueError(f"the Crab is not in the hemisphere of {product.key}")
     parts = [
         (*rng.uniform(-half, half, (2, count)), _channels(rng, count, 55.0)),
         (*_blob(rng, crab, _CRAB_PHOTONS, _CRAB_WIDTH), _channels(rng, _CRAB_PHOTONS, 118.0)),

@@ -89,10 +89,10 @@ def _resource(resources: list[Row]) -> Table:
     return Table("rr.resource", "Services, catalogs and archives", _RESOURCE_FIELDS, cells)
 
 
-def _numbered(rows: list[Row]) -> list[Mapping[str, Any]]:
+def _numbered(rows: list[Row]) -> list[dict[str, Any]]:
     """Number the rows of each resource from 1, as ``cap_index``."""
     count: defaultdict[str, int] = defaultdict(int)
-    numbered = []
+    numbered: list[dict[str, Any]] = []
     for row in rows:
         count[row["ivoid"]] += 1
         numbered.append({**row, "cap_index": count[row["ivoid"]]})

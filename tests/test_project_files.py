@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,9 +13,11 @@ import pytest
 import yaml
 from replicas import ROOT
 
+import helpers
+
 REQUIREMENTS = ROOT / "requirements_data_access.txt"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.md"))
-PAGES = [ROOT / "README.md", *NOTEBOOKS, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *NOTEBOOKS, *sorted((ROOT / "docs").glob("*.md"))]
 #: Packages that conda takes from PyPI, since conda-forge may not have them.
 FROM_PYPI = {"unlzw3"}
 
@@ -60,6 +63,38 @@ def test_ruff_finds_nothing(command: list[str]) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_types_hold() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True, timeout=250
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_misspelt_name_of_the_helpers_is_no_name_for_a_type_checker(tmp_path: Path) -> None:
+    (tmp_path / "user.py").write_text("import helpers\n\nhelpers.cutuot\nhelpers.cutout(1)\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--config-file", ROOT / "pyproject.toml", "user.py"],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert 'Module has no attribute "cutuot"' in done.stdout
+    assert 'Missing positional arguments "position", "size"' in done.stdout
+
+
+def test_the_citation_names_this_version_and_whose_path_it_follows() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == helpers.__version__
+    (path,) = citation["references"]
+    assert [author["family-names"] for author in path["authors"]] == ["Eagle", "Turner"]
+
+
+def test_the_changelog_goes_up_to_this_version() -> None:
+    page = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert "## Unreleased" in page or f"## {helpers.__version__} " in page
 
 
 def test_words_are_spelled_right() -> None:

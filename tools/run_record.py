@@ -71,9 +71,9 @@ def runtime_sentences(cold: Mapping, warm: Mapping) -> str:
     first, later = (sum(item["seconds"] for item in run["notebooks"]) for run in (cold, warm))
     moved = sum(item["bytes"] for item in warm["notebooks"])
     return (
-        f"Once that is done, a first `make run` takes {seconds + first:.0f} s "
-        f"({seconds:.0f} s of them to make {files} files of simulated data), and a later one "
-        f"{later:.0f} s, in which {moved / 1e6:.0f} MB are moved "
+        f"After that, the first `make run` takes {seconds + first:.0f} s, {seconds:.0f} s of which "
+        f"it spends on making {files} files of simulated data. "
+        f"A later one takes {later:.0f} s and moves {moved / 1e6:.0f} MB "
         f"({warm['machine']}, {warm['date'][:10]})."
     )
 
@@ -104,7 +104,7 @@ def notebook_table() -> str:
         f"| [{name}](notebooks/{name}.md) | {facts.archive} | {facts.method} | {facts.lesson} |"
         for name, facts in walkthroughs().items()
     ]
-    head = ["| Notebook | Archive | Method | What one learns |", "|---|---|---|---|"]
+    head = ["| Notebook | Archive | Method | What you learn |", "|---|---|---|---|"]
     return "\n".join([*head, *rows])
 
 

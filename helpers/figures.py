@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from helpers.connection import simulated
 from helpers.errors import FigureError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from astropy.units import Quantity
     from astropy.visualization.wcsaxes import WCSAxes
     from astropy.wcs import WCS
+    from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
     from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
@@ -24,17 +26,28 @@ if TYPE_CHECKING:
 
 STRETCHES = ("linear", "sqrt", "asinh", "log")
 
+#: What every figure of the replica's data says.
+SIMULATED = "simulated data"
+
 #: Perceptually uniform and readable with every colour vision; it holds no grey, so that
 #: NO_DATA cannot be taken for a value.
 COLOUR_MAP = "inferno"
 NO_DATA = "0.6"
+#: On a log scale a pixel without counts has no value: it looks like no data, but darker.
+NO_COUNTS = "0.2"
 
 #: Black is the background's noise, white-hot the brightest stars: percentiles of the pixels.
 PERCENTILES = (1.0, 99.7)
 
-#: Width in inches and dots an inch: 640 pixels, as wide as the text of a notebook's page.
+#: Width in inches, as wide as the text of a notebook's page, and dots an inch.
 WIDTH = 6.4
-DPI = 100
+DPI = 150
+#: Diameter of the circle around a marked position, points: it leaves a small source visible.
+MARKER = 22
+#: Digits of the roundest ticks of a colour bar.
+_ROUND_DIGITS = (1, 2, 5)
+#: Least distance of two ticks of a colour bar, inches: one and a half lines of text.
+_TICK_DISTANCE = 0.25
 
 
 def show_image(
@@ -63,7 +76,7 @@ def show_image(
         Title of the axes.
     stretch : {"linear", "sqrt", "asinh", "log"}, optional
         Between the 1st and the 99.7th percentile of the pixels; ``"log"`` begins at the
-        smallest positive value, and pixels without counts get the lowest colour.
+        smallest positive value, and pixels without counts are dark grey.
     marker : SkyCoord, optional
         One position to mark with a circle.
     marker_label : str, optional
@@ -87,7 +100,7 @@ def show_image(
     _require(stretch in STRETCHES, f"stretch {stretch!r} is none of {', '.join(STRETCHES)}")
     data, wcs = _data_and_wcs(image)
     axes = _sky_axes(data.shape, wcs)
-    axes.set_title(title, wrap=True)
+    _set_title(axes, title)
     _draw(axes, data, f"{unit} ({stretch} stretch)", stretch)
     if marker is not None:
         _mark(axes, marker, marker_label, data.shape)
@@ -150,7 +163,9 @@ def _sky_axes(shape: tuple[int, ...], wcs: WCS) -> WCSAxes:
     for coordinate, name in zip(axes.coords, _axis_names(wcs), strict=True):
         coordinate.set_axislabel(name)
         coordinate.set_ticks(number=5)
-        coordinate.set_ticklabel(exclude_overlapping=True)
+        # A declination keeps its degrees and minutes: 00" alone may stand twice.
+        longitude = coordinate.coord_type == "longitude"
+        coordinate.set_ticklabel(exclude_overlapping=True, simplify=longitude)
     return axes
 
 
@@ -176,10 +191,12 @@ def _draw(axes: WCSAxes, data: np.ndarray, label: str, stretch: Stretch) -> None
     norm = _norm(data, stretch)
     colours = colormaps[COLOUR_MAP].with_extremes(bad=NO_DATA)
     seen = np.ma.masked_invalid(data)
+    if stretch == "log":
+        colours = colours.with_extremes(under=NO_COUNTS)
+        seen = np.ma.maximum(seen, _limits(norm)[0] / 2)  # below the scale, where there is no count
     drawn = axes.imshow(seen, norm=norm, cmap=colours, origin="lower", interpolation="nearest")
-    bar = axes.figure.colorbar(drawn, ax=axes, label=label, ticks=_round_ticks(norm))
-    bar.ax.yaxis.set_major_formatter("{x:g}")
-    bar.ax.minorticks_off()
+    bar = axes.figure.colorbar(drawn, ax=axes, label=label)
+    _set_ticks(bar, norm, stretch, WIDTH * min(0.6 * data.shape[0] / data.shape[1], 1.2))
 
 
 def _norm(data: np.ndarray, stretch: Stretch) -> Normalize:
@@ -196,7 +213,7 @@ def _norm(data: np.ndarray, stretch: Stretch) -> Normalize:
     values = data[np.isfinite(data)]
     if stretch == "log":
         low, high = _distinct(values[values > 0])
-        return LogNorm(low, high, clip=True)  # without clip, pixels of 0 would have no colour
+        return LogNorm(low, high)
     low, bend, high = np.percentile(values, (PERCENTILES[0], 90, PERCENTILES[1]))
     if not low < high:  # most pixels are equal
         low, high = _distinct(values)
@@ -213,14 +230,56 @@ def _distinct(values: np.ndarray) -> tuple[float, float]:
     return low, high if high > low else low + (abs(low) or 1.0)
 
 
-def _round_ticks(norm: Normalize) -> list[float]:
-    """Five values that are spread evenly over the bar, rounded to what tells them apart."""
+def _set_ticks(bar: Colorbar, norm: Normalize, stretch: Stretch, height: float) -> None:
+    """Label a bar of some inches: at decades where it is logarithmic, else at round numbers."""
     import numpy as np
 
-    values = np.asarray(norm.inverse(np.linspace(0.02, 0.98, 5)))
-    gaps = np.minimum(np.diff(values, prepend=-np.inf), np.diff(values, append=np.inf))
-    digits = -np.floor(np.log10(gaps / 2)).astype(int)
-    return [round(float(value), int(places)) for value, places in zip(values, digits, strict=True)]
+    low, high = _limits(norm)
+    decades = np.log10(high / low) if stretch == "log" else 0
+    if decades < 2 or height < 1:
+        even = stretch == "linear"
+        bar.set_ticks(_round_ticks(norm, min(_TICK_DISTANCE / height, 0.3), even=even))
+        bar.ax.minorticks_off()
+    bar.ax.yaxis.set_major_formatter("{x:g}")
+    bar.ax.yaxis.set_minor_formatter("")
+
+
+def _limits(norm: Normalize) -> tuple[float, float]:
+    """Values at both ends of the colours."""
+    return cast("float", norm.vmin), cast("float", norm.vmax)
+
+
+def _round_ticks(norm: Normalize, distance: float, *, even: bool) -> list[float]:
+    """Return values for ticks, at least a part `distance` of the bar from each other."""
+    low, high = _limits(norm)
+    if even:
+        return _even_values(low, high, min(int(1 / distance), 8))
+    ticks: dict[float, float] = {}
+    for value in _round_values(low, high):
+        place = float(norm(value))
+        if all(abs(place - taken) >= distance for taken in ticks):
+            ticks[place] = value
+    return [ticks[place] for place in sorted(ticks)]
+
+
+def _even_values(low: float, high: float, count: int) -> list[float]:
+    """Return at most `count` round values from `low` to `high` in even steps."""
+    from matplotlib.ticker import MaxNLocator
+
+    values = MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return [float(f"{value:.9g}") for value in values if low <= value <= high]
+
+
+def _round_values(low: float, high: float) -> list[float]:
+    """Return round values from `low` to `high`, and zero; those of few digits come first."""
+    import numpy as np
+
+    top = np.log10(max(abs(low), abs(high)))
+    powers = 10.0 ** np.arange(np.ceil(top), top - 4, -1)
+    spread = [float(f"{digit * power:.9g}") for digit in _ROUND_DIGITS for power in powers]
+    round_values = [0.0, *spread, *(-value for value in spread)]
+    even = [value for count in (4, 8, 16) for value in _even_values(low, high, count)]
+    return [value for value in [*round_values, *even] if low <= value <= high]
 
 
 def _mark(axes: WCSAxes, position: SkyCoord, label: str, shape: tuple[int, ...]) -> None:
@@ -231,12 +290,12 @@ def _mark(axes: WCSAxes, position: SkyCoord, label: str, shape: tuple[int, ...])
     inside = -0.5 <= x <= shape[1] - 0.5 and -0.5 <= y <= shape[0] - 0.5
     _require(inside, f"the position to mark is outside of the image, at pixel ({x:g}, {y:g})")
     rim = [withStroke(linewidth=3, foreground="black")]
-    axes.plot(x, y, "o", ms=14, mfc="none", mec="white", mew=1.5, label=label, path_effects=rim)
+    axes.plot(x, y, "o", ms=MARKER, mfc="none", mec="white", mew=1.5, label=label, path_effects=rim)
     at_left = x > shape[1] / 2  # keep the label within the image
     axes.annotate(
         label,
         (x, y),
-        xytext=(-10 if at_left else 10, 8),
+        xytext=(-MARKER * 0.6 if at_left else MARKER * 0.6, MARKER * 0.5),
         textcoords="offset points",
         ha="right" if at_left else "left",
         color="white",
@@ -258,7 +317,7 @@ def _publish(figure: Figure, alt: str, draw: Callable[[Figure], bytes]) -> None:
     alt = alt.strip()
     figure.set_label(alt)
     if simulated():
-        figure.text(0.995, 0.005, "simulated data", ha="right", va="bottom", size=7, color="0.4")
+        _say_simulated(figure)
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is None:
         return
@@ -266,6 +325,26 @@ def _publish(figure: Figure, alt: str, draw: Callable[[Figure], bytes]) -> None:
 
     bundle = {"image/png": draw(figure), "text/plain": alt}
     display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
+
+
+def _say_simulated(figure: Figure) -> None:
+    """Say it in the title, which stays with the picture when it is cropped."""
+    if not figure.axes:
+        figure.text(0.5, 0.99, SIMULATED, ha="center", va="top")
+        return
+    axes = figure.axes[0]
+    title = axes.get_title()
+    if SIMULATED not in title:
+        _set_title(axes, f"{title} ({SIMULATED})" if title else SIMULATED)
+
+
+def _set_title(axes: Axes, title: str) -> None:
+    """Set a title, above the tick labels that a turned image has on its upper edge."""
+    import numpy as np
+
+    matrix = axes.wcs.pixel_scale_matrix if hasattr(axes, "wcs") else np.eye(2)
+    turned = abs(matrix[0, 1]) > 0.02 * abs(matrix).max() and abs(matrix[0, 0]) > 0
+    axes.set_title(title, wrap=True, pad=42 if turned else 6)
 
 
 def _png(figure: Figure) -> bytes:

@@ -28,7 +28,7 @@ from nbconvert import HTMLExporter
 from PIL import Image
 
 from helpers.errors import ArchiveAccessError, FigureError
-from helpers.figures import COLOUR_MAP, NO_DATA, STRETCHES, show_figure, show_image
+from helpers.figures import COLOUR_MAP, NO_COUNTS, NO_DATA, STRETCHES, show_figure, show_image
 
 PULSAR = SkyCoord(83.63322, 22.01447, unit="deg")
 ALT = 'A ring of filaments around a <bright> core, with "stars".'
@@ -131,12 +131,52 @@ def test_ticks_of_the_colour_bar_are_distinct_and_in_range(stretch, scale):
 
 
 @pytest.mark.parametrize("stretch", STRETCHES)
-def test_pixels_without_counts_have_the_lowest_colour(stretch):
+def test_pixels_without_counts_are_the_lowest_or_unlike_data(stretch):
     counts = np.random.default_rng(2).poisson(sky_pixels() / 400 * 0.1)
     counts[10, 10] = 5000
     painted = colours(show(hdu(counts), stretch=stretch))
-    assert np.allclose(painted[counts == 0], colormaps[COLOUR_MAP](0))
+    empty = to_rgba(NO_COUNTS) if stretch == "log" else colormaps[COLOUR_MAP](0)
+    assert np.allclose(painted[counts == 0], empty)
+    assert not np.isclose(painted[counts > 0], to_rgba(NO_COUNTS)).all(axis=-1).any()
     assert np.allclose(painted[counts == 5000], colormaps[COLOUR_MAP](255))
+
+
+def is_round(value: float, digits: int) -> bool:
+    return value == 0 or float(f"{value:.{digits}g}") == pytest.approx(value, rel=1e-9)
+
+
+@pytest.mark.parametrize("stretch", STRETCHES)
+@pytest.mark.parametrize(("low", "high"), [(0.001, 60_000), (310, 372), (-0.7, 5.8), (8, 345)])
+def test_ticks_of_the_colour_bar_are_round(stretch, low, high):
+    if stretch == "log" and low <= 0:
+        low = 0.3
+    pixels = np.random.default_rng(3).uniform(low, high, (50, 60))
+    bar = show(hdu(pixels), stretch=stretch).images[0].colorbar
+    ticks = [tick for tick in bar.get_ticks() if bar.vmin <= tick <= bar.vmax]
+    assert len(ticks) >= 3
+    assert all(is_round(tick, 3) for tick in ticks)
+    if stretch == "log" and high / low > 1000:
+        assert all(is_round(np.log10(tick) + 100, 3) for tick in ticks)  # decades
+
+
+def test_a_declination_label_keeps_its_degrees_and_minutes(monkeypatch):
+    axes = show(hdu(wcs=sky_wcs(scale=0.5)))
+    boxes = text_boxes(axes.figure, monkeypatch)
+    labels = [text for text, *_ in boxes if '"' in text]
+    assert len(labels) >= 3
+    assert len(set(labels)) == len(labels)
+    assert all("22" in label for label in labels)
+
+
+@pytest.mark.parametrize("title", ["", "A title"])
+def test_simulated_data_are_called_so_in_the_title(title, monkeypatch):
+    monkeypatch.setenv("ARCHIVES_REPLICA", "http://127.0.0.1:1")
+    assert show(title=title).get_title().endswith("simulated data)" if title else "simulated data")
+    figure = Figure()
+    figure.add_subplot().set_title(title)
+    for _ in range(2):
+        show_figure(figure, alt="A plot.")
+    assert figure.axes[0].get_title() == f"{title} (simulated data)" if title else "simulated data"
 
 
 @pytest.mark.parametrize("stretch", STRETCHES)
@@ -222,7 +262,7 @@ def test_texts_do_not_overlap_and_are_within_the_figure(shape, scale, angle, mon
 
 def test_title_is_shown_and_alt_text_recorded():
     axes = show(title="AllWISE W1")
-    assert axes.get_title() == "AllWISE W1"
+    assert axes.get_title().startswith("AllWISE W1")
     assert axes.figure.get_label() == ALT
 
 
@@ -299,15 +339,15 @@ def test_notebook_shows_a_figure_once_with_its_alt_text(executed, cell):
     assert output.data["text/plain"] == ALT
 
 
-def test_picture_of_noise_stays_below_200_kb(executed):
+def test_picture_of_noise_stays_below_300_kb(executed):
     [output] = executed.cells[0].outputs
-    assert 10_000 < len(output.data["image/png"]) * 3 / 4 < 200_000
+    assert 10_000 < len(output.data["image/png"]) * 3 / 4 < 300_000
 
 
 def test_picture_keeps_its_colours(executed):
     [output] = executed.cells[0].outputs
     picture = Image.open(BytesIO(b64decode(output.data["image/png"]))).convert("RGB")
-    assert picture.width == 640
+    assert picture.width == 960
     assert picture.getpixel((0, 0)) == (255, 255, 255)
     shades = {picture.getpixel((picture.width // 3, y)) for y in range(picture.height)}
     assert len(shades) > 50

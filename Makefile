@@ -5,7 +5,7 @@ BIN := .venv/bin
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python
 
-.PHONY: run test test-oldest notebooks lab live check bench lock clean
+.PHONY: run test test-oldest notebooks lab live check bench lock site clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready      ## run all notebooks on the replica; pages and a table go to build/
@@ -17,7 +17,7 @@ test: .venv/ready     ## pass the tests, a few files side by side
 test-oldest:          ## pass the tests with the oldest versions that are allowed
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check uv
-	.venv-oldest/bin/uv pip install --python .venv-oldest/bin/python --resolution lowest-direct --editable '.[replica,notebooks,test,fast]'
+	.venv-oldest/bin/uv pip install --python .venv-oldest/bin/python --resolution lowest-direct --editable '.[replica,notebooks,test,fast,site]'
 	.venv-oldest/bin/python -m pytest $(SIDE_BY_SIDE)
 
 lock: .venv/ready     ## write the versions of this day into the lock file for classes
@@ -36,6 +36,9 @@ lab: .venv/ready      ## open JupyterLab on the notebooks, offline
 	$(INSTALL) --quiet --editable '.[lab]'
 	ARCHIVES=$${ARCHIVES:-replica} $(BIN)/jupyter lab notebooks
 
+site: .venv/ready     ## build the site from the executed notebooks; pages go to build/site
+	$(BIN)/python -m tools.build_site
+
 bench: .venv/ready    ## compare with what people do today; the tables go to build/
 	$(INSTALL) --quiet --editable '.[bench]'
 	$(BIN)/python -m benchmarks
@@ -44,7 +47,7 @@ bench: .venv/ready    ## compare with what people do today; the tables go to bui
 .venv/ready: pyproject.toml requirements_data_access.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(INSTALL) --editable '.[replica,notebooks,test,fast]'
+	$(INSTALL) --editable '.[replica,notebooks,test,fast,site]'
 	touch .venv/ready
 
 clean:                ## remove what the targets made, but not the user's data cache

@@ -79,7 +79,9 @@ def run_tests(copy: Path, *targets: str) -> subprocess.CompletedProcess[str]:
             id="one fence",
         ),
         pytest.param(
-            replace("notebooks/mast_panstarrs.md", r"Its position is given", "The position is given"),
+            replace(
+                "notebooks/mast_panstarrs.md", r"Its position is given", "The position is given"
+            ),
             "tests/test_notebooks.py",
             r"mast_panstarrs\.ipynb is out of step: run make notebooks",
             id="one sentence without its pair",

@@ -29,7 +29,9 @@ def notebook_page(notebook: NotebookNode) -> str:
     )
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title(notebook)}})
     # Notebooks name each other as sources; the pages lie beside each other too.
-    return re.sub(r'href="(\w+)\.md"', r'href="\1.html"', body)
+    linked = re.sub(r'href="(\w+)\.md"', r'href="\1.html"', body)
+    # Wide code scrolls, also for those who have no mouse.
+    return linked.replace("<pre>", '<pre tabindex="0">')
 
 
 def index_page(results: list[Result]) -> str:

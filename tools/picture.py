@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
 
 import nbformat
 from PIL import Image
@@ -24,19 +23,19 @@ def main() -> None:
     width, height = PANEL_SIZE
     picture = Image.new("RGB", (2 * width + GAP, 2 * height + GAP), "white")
     for place, (name, facts) in enumerate(walkthroughs().items()):
-        panel = list(_figures(name))[facts.figure_in_readme]
+        panel = figures(name)[facts.figure_in_readme]
         panel.thumbnail(PANEL_SIZE, Image.Resampling.LANCZOS)
         column, row = place % 2, place // 2
         picture.paste(panel, (column * (width + GAP), row * (height + GAP)))
     picture.quantize(256).save(PICTURE, optimize=True)
 
 
-def _figures(name: str) -> Iterator[Image.Image]:
+def figures(name: str) -> list[Image.Image]:
+    """Return the figures of a paired notebook, in their order."""
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-    for cell in code_cells(notebook):
-        for output in cell.outputs:
-            if png := output.get("data", {}).get("image/png"):
-                yield Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    outputs = [output.get("data", {}) for cell in code_cells(notebook) for output in cell.outputs]
+    pictures = [base64.b64decode(data["image/png"]) for data in outputs if "image/png" in data]
+    return [Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
 
 
 if __name__ == "__main__":

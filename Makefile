@@ -5,7 +5,7 @@ BIN := .venv/bin
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python
 
-.PHONY: run test test-oldest notebooks lab live check bench lock site clean
+.PHONY: run class site test test-oldest notebooks lab live check bench lock site clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready      ## run all notebooks on the replica; pages and a table go to build/
@@ -38,6 +38,9 @@ lab: .venv/ready      ## open JupyterLab on the notebooks, offline
 
 site: .venv/ready     ## build the site from the executed notebooks; pages go to build/site
 	$(BIN)/python -m tools.build_site
+
+class: .venv/ready    ## write the notebooks for students and for the teacher; they go to build/class
+	$(BIN)/python -m tools.class_notebooks
 
 bench: .venv/ready    ## compare with what people do today; the tables go to build/
 	$(INSTALL) --quiet --editable '.[bench]'

@@ -82,7 +82,16 @@ class TestEachNotebook:
 
     def test_follows_the_five_verbs_in_order(self, source: Path) -> None:
         headings = re.findall(r"^## (.*)$", source.read_text(encoding="utf-8"), re.MULTILINE)
-        verbs = ["1. Find", "2. Locate", "3. Open", "4. Cut Out", "5. Look", "Summary"]
+        verbs = [
+            "1. Find",
+            "2. Locate",
+            "3. Open",
+            "4. Cut Out",
+            "5. Look",
+            "Summary",
+            "Exercises",
+            "Further",
+        ]
         assert len(headings) == len(verbs)
         for heading, verb in zip(headings, verbs, strict=True):
             assert heading.startswith(verb)

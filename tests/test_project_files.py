@@ -44,8 +44,8 @@ def test_every_notebook_import_is_required() -> None:
     names = {line.partition(">")[0].lower() for line in requirements()}
     code = "\n".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS)
     imported = {m.lower() for m in re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE)}
-    optional = {"helpers", *sys.stdlib_module_names}
-    assert imported - optional <= names
+    ours = {"checks", "helpers", *sys.stdlib_module_names}
+    assert imported - ours <= names
 
 
 def test_the_python_minimum_is_one() -> None:

@@ -11,18 +11,26 @@ therefore `helpers.compression.lzw` checks the structure first, for both decoder
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from helpers.errors import CompressionError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 #: Default bound of the output, bytes: far above the largest files of the tutorials (70 MB),
 #: and what a small machine can hold.
 MAX_SIZE = 1 << 30
 
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _FITS_BLOCK = 2880  # FITS standard 4.0, section 3.1
-_PIECE = 1 << 18
+#: Bytes that a decoder is given at once.  Few at first, and then twice as many each time: what
+#: it does not take is copied, and a file may be one small stream behind another.
+_FIRST_PIECE, _PIECE = 1 << 9, 1 << 18
+_ZEROS = re.compile(rb"\0+")
 #: Memory that an .xz file may ask for; the strongest preset asks for 65 MiB.
 _XZ_MEMORY = 256 << 20
 
@@ -34,9 +42,10 @@ class _Output(io.BytesIO):
         super().__init__()
         self.room = limit
 
-    def write(self, piece: bytes) -> int:
-        self.room -= len(piece)
-        return super().write(piece) if self.room >= 0 else len(piece)
+    def write(self, piece: ReadableBuffer, /) -> int:
+        size = memoryview(piece).nbytes
+        self.room -= size
+        return super().write(piece) if self.room >= 0 else size
 
 
 class _Input(io.BytesIO):
@@ -49,16 +58,21 @@ class _Input(io.BytesIO):
         super().__init__(stored)
         self._output = output
 
-    def read(self, size: int | None = -1) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
         return super().read(size) if self._output.room >= 0 else b""
 
 
 class _Decoder(Protocol):
     """What the decompressor objects of bz2, lzma and compression.zstd have in common."""
 
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
 
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
@@ -73,8 +87,12 @@ def decompress(
 
     The format is told by its first bytes: LZW (``.Z``), gzip, bzip2, xz, zstd, or plain
     FITS, which is returned as it is.  Content that is FITS must be whole: a multiple of
-    2880 bytes.  LZW has no checksum, so only FITS is accepted in it, and even that does not
-    prove that no bit was flipped on the way: such a file may come out whole and wrong.
+    2880 bytes.
+
+    gzip and bzip2 files carry a checksum, and nearly all xz files.  zstd files carry one if
+    their writer asked for it: the zstd command does, most libraries do not.  LZW has none.
+    Without a checksum, only FITS is accepted, and all that can be checked is its length: bits
+    that were flipped on the way may give content that is whole and wrong.
 
     Parameters
     ----------
@@ -118,16 +136,22 @@ def decompress(
 
 
 def _check_content(content: bytes, name: str) -> None:
-    is_fits = content.startswith(b"SIMPLE")
-    if name == "LZW" and not is_fits:
-        raise CompressionError(
-            f"Expected FITS in this LZW (.Z) stream, but its content begins with "
-            f"{content[:6]!r}. LZW has no checksum, so other content cannot be verified"
-        )
-    if is_fits and len(content) % _FITS_BLOCK:
+    if _is_fits(content) and len(content) % _FITS_BLOCK:
         raise CompressionError(
             f"Expected whole FITS blocks of {_FITS_BLOCK} bytes, but the {name} data give "
             f"{len(content)} bytes: the file is cut short or damaged"
+        )
+
+
+def _is_fits(content: bytes) -> bool:
+    return content.startswith(b"SIMPLE")
+
+
+def _require_fits(content: bytes, container: str) -> None:
+    if not _is_fits(content):
+        raise CompressionError(
+            f"Expected FITS in this {container}, but its content begins with {content[:6]!r}. "
+            "Without a checksum, other content cannot be verified"
         )
 
 
@@ -158,9 +182,11 @@ def _unpack_lzw(stored: bytes, max_size: int) -> bytes:
 
     decode = _decode_with_ncompress if find_spec("ncompress") else _decode_with_unlzw3
     try:
-        return decode(stored, max_size)
+        content = decode(stored, max_size)
     except StreamError as error:
         raise _damaged("LZW (.Z)", error) from error
+    _require_fits(content, "LZW (.Z) stream")
+    return content
 
 
 def _decode_with_ncompress(stored: bytes, max_size: int) -> bytes:
@@ -182,7 +208,8 @@ def _decode_with_unlzw3(stored: bytes, max_size: int) -> bytes:
     # unlzw3 cannot be stopped half-way, so the output is measured before.
     if output_size(stored) > max_size:
         raise _too_large(max_size)
-    return unlzw(stored)
+    content: bytes = unlzw(stored)
+    return content
 
 
 def _unpack_gzip(stored: bytes, max_size: int) -> bytes:
@@ -203,19 +230,40 @@ def _unpack_xz(stored: bytes, max_size: int) -> bytes:
     def decoder() -> _Decoder:
         return LZMADecompressor(FORMAT_XZ, memlimit=_XZ_MEMORY)
 
-    return _inflate("xz", stored, max_size, decoder, LZMAError)
+    return _inflate("xz", stored, max_size, decoder, LZMAError, _xz_has_checksum)
+
+
+def _xz_has_checksum(stream: memoryview) -> bool:
+    """Whether a stream's flags name a check (The .xz File Format 1.2.1, section 2.1.1.2)."""
+    return bool(int.from_bytes(stream[7:8]) & 0x0F)
 
 
 def _unpack_zstd(stored: bytes, max_size: int) -> bytes:
+    zstd = _zstd()
+    return _inflate(
+        "zstd", stored, max_size, zstd.ZstdDecompressor, zstd.ZstdError, _zstd_has_checksum
+    )
+
+
+def _zstd() -> Any:
+    """Import Python 3.14's module, or the package that brings it to older ones."""
     try:
-        from compression import zstd  # Python 3.14
+        from compression import zstd
     except ImportError:
         try:
             from backports import zstd
         except ImportError as error:
             message = "To read zstd (.zst) data, install backports.zstd, or use Python 3.14"
             raise CompressionError(message) from error
-    return _inflate("zstd", stored, max_size, zstd.ZstdDecompressor, zstd.ZstdError)
+    return zstd
+
+
+def _zstd_has_checksum(frame: memoryview) -> bool:
+    """Whether a frame's header says so (RFC 8878, section 3.1.1.1.1).
+
+    A skippable frame, which has another magic number, holds no content to check.
+    """
+    return frame[:4] != _ZSTD_MAGIC or bool(int.from_bytes(frame[4:5]) & 0x04)
 
 
 class _GzipDecoder:
@@ -248,27 +296,33 @@ def _inflate(
     max_size: int,
     new_decoder: Callable[[], _Decoder],
     error_type: type[Exception],
+    has_checksum: Callable[[memoryview], bool] = lambda stream: True,
 ) -> bytes:
     """Decode all streams that the file holds end to end, with its checksums."""
     output = _Output(max_size)
-    rest = memoryview(stored)
+    rest, checked = memoryview(stored), True
     try:
         while rest and output.room >= 0:
+            checked = checked and has_checksum(rest)
             rest = _one_stream(rest, new_decoder(), output)
             # gzip and xz allow zero bytes behind a stream: tape blocks, alignment.
-            if name in ("gzip", "xz") and rest[:1] == b"\0":
-                rest = memoryview(bytes(rest).lstrip(b"\0"))
+            if name in ("gzip", "xz") and (padding := _ZEROS.match(rest)):
+                rest = rest[padding.end() :]
     except (error_type, EOFError) as error:
         raise _damaged(name, error) from error
-    return _content(output, max_size)
+    content = _content(output, max_size)
+    if not checked:
+        _require_fits(content, f"{name} file without a checksum")
+    return content
 
 
 def _one_stream(data: memoryview, decoder: _Decoder, output: _Output) -> memoryview:
     """Decode one stream piece by piece; return what lies behind it."""
-    taken = 0
+    taken, size = 0, _FIRST_PIECE
     while not decoder.eof and output.room >= 0:
-        piece = data[taken : taken + _PIECE] if decoder.needs_input else b""
+        piece = data[taken : taken + size] if decoder.needs_input else b""
         taken += len(piece)
+        size = min(2 * size, _PIECE)
         content = decoder.decompress(bytes(piece), _PIECE)
         output.write(content)
         if not (content or piece or decoder.eof) and decoder.needs_input:
@@ -282,6 +336,6 @@ _FORMATS: dict[bytes, tuple[str, Callable[[bytes, int], bytes]]] = {
     b"\x1f\x8b": ("gzip", _unpack_gzip),
     b"BZh": ("bzip2", _unpack_bzip2),
     b"\xfd7zXZ\0": ("xz", _unpack_xz),
-    b"\x28\xb5\x2f\xfd": ("zstd", _unpack_zstd),
+    _ZSTD_MAGIC: ("zstd", _unpack_zstd),
     b"SIMPLE": ("plain FITS", _plain),
 }

@@ -146,7 +146,8 @@ def _codes(data: bytes, place: int, layout: Layout) -> np.ndarray:
     some = np.frombuffer(data, np.uint8, min(layout.span, len(data) - place), place)
     octets[: len(some)] = some
     windows = octets[:-2] | octets[1:-1] << 8 | octets[2:] << 16
-    return windows[layout.byte[:count]] >> layout.shift[:count] & layout.mask[:count]
+    codes: np.ndarray = windows[layout.byte[:count]] >> layout.shift[:count] & layout.mask[:count]
+    return codes
 
 
 def _position_of_clear(codes: np.ndarray) -> int | None:
@@ -179,8 +180,8 @@ def _filling(greatest: int, first: int) -> Layout:
         place = int(boundaries[-1][-1])
     limit = first - 1 + np.arange(sum(counts.values()))
     limit[0] = _LITERALS - 1
-    width = np.repeat(list(counts), list(counts.values()))
-    return _layout(np.concatenate(starts), width, np.concatenate(boundaries), limit)
+    widths = np.repeat(list(counts), list(counts.values()))
+    return _layout(np.concatenate(starts), widths, np.concatenate(boundaries), limit)
 
 
 @lru_cache

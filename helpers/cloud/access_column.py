@@ -11,6 +11,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from helpers.cloud.validation import shortened
 from helpers.errors import CloudLocationError
@@ -61,7 +62,7 @@ def _parse_literal(text: str) -> object:
         raise CloudLocationError(f"cloud_access cannot be read: {shortened(text)}") from error
 
 
-def lower_names(mapping: Mapping) -> dict[str, object]:
+def lower_names(mapping: Mapping[Any, object]) -> dict[str, object]:
     """Return the mapping with its names in lower case; names that are no text are left out."""
     return {name.lower(): value for name, value in mapping.items() if isinstance(name, str)}
 
@@ -94,7 +95,8 @@ def access_points(value: object) -> Iterator[tuple[str, str, str, str]]:
         if isinstance(copy, Mapping):
             yield _access_point(lower_names(copy))
         elif copy is not None:
-            raise CloudLocationError(f"cloud_access describes a copy as {shortened(copy)}")
+            advice = "; of several addresses, pass one at a time" * isinstance(value, list)
+            raise CloudLocationError(f"cloud_access describes a copy as {shortened(copy)}{advice}")
 
 
 def _access_point(copy: dict[str, object]) -> tuple[str, str, str, str]:

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from helpers.cloud.access_column import (
@@ -46,6 +47,12 @@ ON_PREMISES = "on-premises"
 _URL_COLUMNS = ("access_url", "sia_url", "accessurl", "sia_reference", "datauri", "dataurl")
 # SIA 1.0, section 4.2.5.1: the column with the image's URL.
 _URL_UCD = "VOX:Image_AccessReference"
+
+#: What astroquery.mast means by None: its get_cloud_uri, and get_cloud_uris with a map of URIs.
+_NONE = (
+    "None is neither a cloud copy nor a URL: astroquery gives it for a product that is not in the "
+    "cloud. Leave it out, or read the product from MAST itself, as astroquery's download_file does"
+)
 
 _MAST_DOWNLOAD = "https://mast.stsci.edu/api/v0.1/Download/file?uri="
 
@@ -155,12 +162,14 @@ def cloud_location(product: object) -> CloudLocation:
     if row is not None and not is_cloud_access(row):
         return _from_row(row, product)
     location = _from_value(product)
+    if product is None:
+        raise CloudLocationError(_NONE)
     if location is None:
         raise CloudLocationError(f"neither a cloud copy nor a URL: {shortened(product)}")
     return location
 
 
-def _as_mapping(product: object) -> Mapping | None:
+def _as_mapping(product: Any) -> Mapping[Any, Any] | None:
     """Return the product by column names; None if it is not a row or a mapping."""
     if isinstance(product, Mapping):
         return product
@@ -169,26 +178,25 @@ def _as_mapping(product: object) -> Mapping | None:
     return {name: product[name] for name in names} if names else None
 
 
-def _from_row(row: Mapping, product: object) -> CloudLocation:
+def _from_row(row: Mapping[Any, Any], product: object) -> CloudLocation:
     """Read a row: first its cloud_access, then its URLs, those of DataLink tables last."""
     cells = lower_names(row)
     location = _from_value(cells.get("cloud_access"))
     if location:
         return location
     urls = [text for cell in _url_cells(cells, product) if (text := _text(cell))]
-    tables = [url for url in urls if _is_datalink(url)]
-    if "content=datalink" in _content_type(cells):
-        tables.append(_text(cells.get("access_url")))
+    linked = _linked_table(cells)
+    tables = [url for url in urls if url == linked or _is_datalink(url)]
     for url in urls:
-        if url not in tables:
-            return _from_text(url)
-    if urls:
-        raise _datalink_error(urls[0])
+        if url not in tables and (location := _from_text(url)):
+            return location
+    if tables:
+        raise _datalink_error(tables[0])
     said = _text(cells.get("error_message"))
     raise CloudLocationError(f"this row names neither a cloud copy nor a URL. {said}".rstrip())
 
 
-def _url_cells(cells: Mapping, product: object) -> Iterator[object]:
+def _url_cells(cells: Mapping[str, object], product: Any) -> Iterator[object]:
     """Yield the cells that hold the file's address, found by column name, then by UCD."""
     yield from (cells.get(name) for name in _URL_COLUMNS)
     if hasattr(product, "getbyucd"):  # a pyvo record
@@ -198,10 +206,11 @@ def _url_cells(cells: Mapping, product: object) -> Iterator[object]:
             yield product[name]
 
 
-def _content_type(cells: Mapping) -> str:
-    """Media type of what access_url leads to, without spaces and quotes."""
-    said = _text(cells.get("content_type")) or _text(cells.get("access_format"))
-    return re.sub(r"[\s\"']", "", said).lower()
+def _linked_table(cells: Mapping[str, object]) -> str:
+    """Return access_url if the row says that a DataLink table is there; else an empty text."""
+    media_type = _text(cells.get("content_type")) or _text(cells.get("access_format"))
+    is_table = "content=datalink" in re.sub(r"[\s\"']", "", media_type).lower()
+    return _text(cells.get("access_url")) if is_table else ""
 
 
 def _from_value(value: object) -> CloudLocation | None:

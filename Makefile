@@ -5,7 +5,7 @@ BIN := .venv/bin
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python
 
-.PHONY: run class site test test-oldest notebooks lab live check bench lock site clean
+.PHONY: run test test-thorough test-oldest notebooks lab live check class site bench lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready      ## run all notebooks on the replica; pages and a table go to build/
@@ -13,6 +13,9 @@ run: .venv/ready      ## run all notebooks on the replica; pages and a table go 
 
 test: .venv/ready     ## pass the tests, a few files side by side
 	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+test-thorough: .venv/ready ## pass the tests with 100 times the examples of each property
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) --hypothesis-profile thorough --timeout 3600
 
 test-oldest:          ## pass the tests with the oldest versions that are allowed
 	$(PYTHON) -m venv .venv-oldest
@@ -48,6 +51,7 @@ bench: .venv/ready    ## compare with what people do today; the tables go to bui
 
 # uv installs in seconds what takes pip minutes.
 .venv/ready: pyproject.toml requirements_data_access.txt
+	@$(PYTHON) -c "import helpers" || { echo "Choose another, such as: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(INSTALL) --editable '.[replica,notebooks,test,fast,site]'

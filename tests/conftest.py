@@ -7,17 +7,24 @@ from collections.abc import Iterator
 
 import fsspec.config
 import pytest
+from hypothesis import settings
 from replicas import RunningReplica, replica
+
+# How many examples a property is tried with; --hypothesis-profile thorough takes the other.
+# Without a database, a run does not depend on the runs before it.
+settings.register_profile("fast", max_examples=200, deadline=None, database=None)
+settings.register_profile("thorough", max_examples=20_000, deadline=None, database=None)
+settings.load_profile("fast")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def shared_replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReplica]:
-    """One replica for the whole session; its proxy variables hold in this process."""
-    with replica(tmp_path_factory.mktemp("replica")) as world:
+    """Run one replica for the whole session; its proxy variables hold in this process."""
+    with replica(tmp_path_factory.mktemp("replica")) as running:
         before = dict(os.environ)
-        os.environ.update(world.environment)
+        os.environ.update(running.environment)
         # fsspec reads its variables once, when it is imported.
         fsspec.config.set_conf_env(fsspec.config.conf)
-        yield world
+        yield running
         os.environ.clear()
         os.environ.update(before)

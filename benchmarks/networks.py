@@ -1,8 +1,7 @@
-"""Replicas under network network, each a process of its own."""
+"""Replicas that play networks, each a process of its own."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -12,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.subprocess_runner import ROOT
+from helpers.replica_process import start_replica
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network: seconds before each answer, and bytes per second of the shared link.
+    """What a network costs: a delay of each answer, and the bandwidth of the shared link.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Network:
 
     @property
     def options(self) -> list[str]:
-        """The same for ``python -m replica serve``."""
+        """The options with which ``python -m replica serve`` plays it."""
         options = ["--latency", f"{self.latency * 1e3:g}ms"]
         return options + (["--bandwidth", f"{self.bandwidth / 1e6:g}MB/s"] * bool(self.bandwidth))
 
@@ -49,7 +49,7 @@ KEYS = ["*/0830p227_ac51-w?-int-3.fits", "*/rings.v3.skycell.1784.059.stk.r.unco
 
 @dataclass(frozen=True)
 class RunningReplica:
-    """A running replica: its network, the environment of its clients, its access log."""
+    """A running replica: the network it plays, its clients' environment, its access log."""
 
     network: Network
     environment: dict[str, str]
@@ -62,29 +62,20 @@ def make_data() -> None:
 
 
 @contextmanager
-def replicas(folder: Path, *network: Network) -> Iterator[list[RunningReplica]]:
+def replicas(folder: Path, *networks: Network) -> Iterator[list[RunningReplica]]:
     """Run a replica for each network; their logs go into `folder`."""
     with ExitStack() as stack:
         yield [
-            stack.enter_context(_replica(folder / f"requests-{number}.jsonl", wanted))
-            for number, wanted in enumerate(network)
+            stack.enter_context(_replica(folder / f"requests-{number}.jsonl", network))
+            for number, network in enumerate(networks)
         ]
 
 
 @contextmanager
 def _replica(log: Path, network: Network) -> Iterator[RunningReplica]:
     log.touch()
-    command = [sys.executable, "-m", "replica", "serve", "--json", "--parent", str(os.getpid())]
-    process = subprocess.Popen(
-        [*command, "--log", str(log), *network.options],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-    )
+    started = start_replica("--log", str(log), *network.options)
     try:
-        facts = json.loads(process.stdout.readline())
-        yield RunningReplica(network, {**os.environ, **facts["environment"]}, log)
+        yield RunningReplica(network, {**os.environ, **started.environment}, log)
     finally:
-        process.terminate()
-        process.wait(timeout=10)
-        process.stdout.close()
+        sys.stderr.write(started.stop())

@@ -1,19 +1,20 @@
-"""Which world am I in: the live archives, or the replica with simulated data?"""
+"""Which source answers: the live archives, or the replica with simulated data?"""
 
 from __future__ import annotations
 
-import json
+import atexit
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from tempfile import TemporaryFile
-from threading import Thread
-from typing import Any
+from functools import lru_cache
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any
 
-from helpers.errors import ReplicaError, SourceError
+from helpers.errors import SourceError
+
+if TYPE_CHECKING:
+    from helpers.replica_process import ReplicaProcess
 
 #: One address of each archive and of the cloud; all of them must answer.
 PROBES: Mapping[str, str] = {
@@ -25,8 +26,17 @@ PROBES: Mapping[str, str] = {
 }
 #: How long an archive may take to answer, seconds.
 TIMEOUT = 2.0
-#: Set in the environment of every program that already talks to a replica.
+#: How long a replica at work may take to answer, seconds; one that has died refuses at once.
+REPLICA_TIMEOUT = 10.0
+#: Set in the environment of every program that a replica answers.
 _CONNECTED = "ARCHIVES_REPLICA"
+#: A host that every replica holds.
+_REPLICA_HOST = "irsa.ipac.caltech.edu"
+#: File systems that keep connections, and so the proxy of the time when they were made.
+_FILE_SYSTEMS = {"s3fs": "S3FileSystem", "fsspec.implementations.http": "HTTPFileSystem"}
+
+#: The replicas that this process, or the one that it was forked from, has started.
+_started: list[ReplicaProcess] = []
 
 
 def simulated() -> bool:
@@ -34,40 +44,73 @@ def simulated() -> bool:
     return _CONNECTED in os.environ
 
 
+def replica_died() -> bool:
+    """Whether this program was connected to a replica that does not answer any more."""
+    return simulated() and not _replica_answers()
+
+
 def connect() -> None:
-    """Choose the world by the environment variable ``ARCHIVES``, and say which it is.
+    """Choose the source by the environment variable ``ARCHIVES``, and say which it is.
 
     ``live`` takes the real archives; ``replica`` starts a stand-in on this machine, which
     ends with this process; ``auto``, the default, takes the real archives if all of them
     answer within `TIMEOUT`, and the replica otherwise.
 
+    Call it as often as you like, also in threads and forked processes: a replica that answers
+    is kept, and one that has died is replaced.  Clients that you made before then, such as
+    boto3's, still ask the dead one: make them again.
+
     Raises
     ------
     SourceError
-        If ``ARCHIVES`` has another value.
+        If ``ARCHIVES`` has another value, or is ``live`` in a program that a replica answers.
     ReplicaError
         If the replica does not start.
     """
-    world, reason = _choose(os.environ.get("ARCHIVES", "auto").lower())
-    if world == "live":
-        print("Live: the answers come from the real archives.")  # noqa: T201
-        return
-    if not simulated():
-        os.environ.update(_start_replica())
-        _tell_imported_libraries()
-    print(f"Replica{reason}: all data are simulated, nothing leaves this machine.")  # noqa: T201
+    mode = os.environ.get("ARCHIVES", "").strip().lower() or "auto"
+    if mode not in ("auto", "live", "replica"):
+        raise SourceError(
+            f"the environment variable ARCHIVES is {mode!r}; set it to auto, live or replica"
+        )
+    with _lock(os.getpid()):
+        source = _stay(mode) if simulated() else _choose(mode)
+    print(source)  # noqa: T201
 
 
-def _choose(world: str) -> tuple[str, str]:
-    """Return ``live`` or ``replica``, and the reason if it was not asked for by name."""
-    if world not in ("auto", "live", "replica"):
-        raise SourceError(f"ARCHIVES is {world!r}: set it to auto, live or replica")
-    if simulated():
-        return "replica", ""
-    silent = silent_archives() if world == "auto" else []
-    if silent:
-        return "replica", f" (no answer within {TIMEOUT:.0f} s from {', '.join(silent)})"
-    return ("live" if world == "auto" else world), ""
+@lru_cache(maxsize=1)
+def _lock(process: int) -> Lock:
+    """One lock for a process: a fork may copy it while it is held."""
+    return Lock()
+
+
+def _choose(mode: str) -> str:
+    """Take the live archives or start a replica; say which in a sentence."""
+    silent = silent_archives() if mode == "auto" else []
+    if mode == "live" or (mode == "auto" and not silent):
+        return "Live: the answers come from the real archives."
+    _start_replica()
+    why = f" (no answer within {TIMEOUT:.0f} s from {', '.join(silent)})" if silent else ""
+    return _simulated_sentence(why)
+
+
+def _stay(mode: str) -> str:
+    """Keep to the replica, the same or a new one; say so in a sentence."""
+    if mode == "live":
+        raise SourceError(
+            "ARCHIVES is 'live', but a replica answers this program: its proxy variables are "
+            "set; start a new program, or restart the kernel, with ARCHIVES=live"
+        )
+    if _replica_answers():
+        return _simulated_sentence("")
+    _start_replica()
+    return _simulated_sentence(
+        " (a new one, since the last one died: clients made before, such as boto3's, "
+        "must be made again)"
+    )
+
+
+def _simulated_sentence(why: str) -> str:
+    return f"Replica{why}: all data are simulated, nothing leaves this machine."
 
 
 def silent_archives() -> list[str]:
@@ -98,25 +141,40 @@ def _answers(url: str) -> bool:
     return answer.status_code < 500
 
 
-def _start_replica() -> dict[str, str]:
-    """Start the replica as a child; return the variables that lead to it."""
-    command = [sys.executable, "-m", "replica", "serve", "--json", "--parent", str(os.getpid())]
-    with TemporaryFile("w+") as complaints:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            text=True,
-            cwd=Path(__file__).parent.parent,
+def _replica_answers() -> bool:
+    """Whether the proxy answers, and proves to be this very replica: ports are used again."""
+    import ssl
+    from contextlib import closing
+    from http.client import HTTPException, HTTPSConnection
+    from urllib.parse import urlsplit
+
+    proxy = urlsplit(os.environ[_CONNECTED])
+    try:
+        connection = HTTPSConnection(
+            proxy.hostname or "",
+            proxy.port,
+            timeout=REPLICA_TIMEOUT,
+            context=ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE")),
         )
-        line = process.stdout.readline()
-        if line:
-            return json.loads(line)["environment"]
-        complaints.seek(0)
-        last = (complaints.read().strip().splitlines() or ["it said nothing"])[-1]
-    advice = "install what it needs with: python -m pip install -e '.[replica]'"
-    raise ReplicaError(f"the replica did not start ({last}); {advice}")
+        connection.set_tunnel(_REPLICA_HOST)
+        with closing(connection):
+            connection.connect()
+    except (OSError, HTTPException):
+        return False
+    return True
+
+
+def _start_replica() -> None:
+    """Start a replica in place of an earlier one, and let every client know."""
+    from helpers.replica_process import start_replica
+
+    while _started:
+        _started.pop().stop()
+    replica = start_replica()
+    _started.append(replica)
+    atexit.register(replica.stop)
+    os.environ.update(replica.environment)
+    _tell_imported_libraries()
 
 
 def _tell_imported_libraries() -> None:
@@ -127,6 +185,9 @@ def _tell_imported_libraries() -> None:
     fsspec.config.set_conf_env(fsspec.config.conf)
     for protocol in ("http", "https"):
         fsspec.config.conf[protocol]["get_client"] = _trusting_client
+    for module, name in _FILE_SYSTEMS.items():
+        if module in sys.modules:
+            getattr(sys.modules[module], name).clear_instance_cache()
     # astropy's download_file trusts certifi's list and offers no other way in.
     certifi.where = _certificates
 

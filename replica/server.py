@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import uvicorn
 
@@ -19,6 +18,7 @@ from replica.middleware.faults import Fault, FaultInjectionMiddleware
 from replica.middleware.throttle import Throttle, ThrottleMiddleware
 from replica.proxy.certificates import Certificates
 from replica.proxy.proxy import Proxy
+from replica.run_folder import run_folder
 
 LOOPBACK = "127.0.0.1"
 ASTROPY_CACHE = "astropy-cache"
@@ -81,9 +81,9 @@ class Replica:
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Replica]:
     """Run a replica for the length of the block."""
-    with TemporaryDirectory(prefix="replica-") as folder:
-        (Path(folder) / ASTROPY_CACHE).mkdir()
-        certificates = Certificates(Path(folder) / "replica-authority.pem")
+    with run_folder() as folder:
+        (folder / ASTROPY_CACHE).mkdir()
+        certificates = Certificates(folder / "replica-authority.pem")
         access_log = AccessLog(settings.log)
         listener = _loopback_socket()
         door = Proxy(listener.getsockname(), certificates, refusal, access_log)

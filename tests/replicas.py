@@ -16,11 +16,13 @@ from pathlib import Path
 import uvicorn
 from starlette.staticfiles import StaticFiles
 
+from helpers.replica_process import start_replica
+
 ROOT = Path(__file__).parent.parent
 
 
 def fresh_environment(**variables: str) -> dict[str, str]:
-    """The variables of a shell that knows of no proxy and no replica, and more of one's own."""
+    """The variables of a shell that knows of no proxy and no replica, and `variables`."""
     foreign = ("PROXY", "BUNDLE", "CERT_FILE", "FSSPEC", "ARCHIVES")
     plain = {k: v for k, v in os.environ.items() if not any(part in k.upper() for part in foreign)}
     return plain | variables
@@ -28,7 +30,7 @@ def fresh_environment(**variables: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class RunningReplica:
-    """A running replica, seen from outside."""
+    """A running replica and its access log."""
 
     process: subprocess.Popen[str]
     environment: dict[str, str]
@@ -39,7 +41,7 @@ class RunningReplica:
         return self.environment["HTTP_PROXY"]
 
     def requests(self) -> list[dict]:
-        """The log so far, one entry a request."""
+        """Return the log so far, one entry a request."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     @contextmanager
@@ -51,37 +53,29 @@ class RunningReplica:
         inside.extend(self._settled()[before:])
 
     def _settled(self) -> list[dict]:
-        """The log once it has stopped to grow: a line is written after its answer is sent."""
-        requests = self.requests()
-        while time.sleep(0.1) or len(found := self.requests()) > len(requests):
-            requests = found
-        return requests
+        """Return the log once it grows no more: a line is written after its answer is sent."""
+        before, now = -1, self.requests()
+        while len(now) > before:
+            time.sleep(0.1)
+            before, now = len(now), self.requests()
+        return now
 
 
 @contextmanager
 def replica(folder: Path, *options: str, **environment: str) -> Iterator[RunningReplica]:
-    """Run ``python -m replica serve`` with options; its log goes into `folder`."""
+    """Run a replica with options of ``serve`` and more variables; its log goes into `folder`."""
     log = folder / "requests.jsonl"
     log.touch()
-    command = [sys.executable, "-m", "replica", "serve", "--json", "--parent", str(os.getpid())]
-    process = subprocess.Popen(
-        [*command, "--log", str(log), *options],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, **environment},
-    )
+    started = start_replica("--log", str(log), *options, environment=environment)
     try:
-        yield RunningReplica(process, json.loads(process.stdout.readline())["environment"], log)
+        yield RunningReplica(started.process, started.environment, log)
     finally:
-        process.terminate()
-        process.wait(timeout=10)
-        process.stdout.close()
+        sys.stderr.write(started.stop())
 
 
 @contextmanager
 def file_server(folder: Path) -> Iterator[str]:
-    """Serve the files of a folder, with ranges, on loopback; yield the base address."""
+    """Serve the files of a folder, with ranges, on loopback; yield the base URL."""
     config = uvicorn.Config(StaticFiles(directory=folder), port=0, lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

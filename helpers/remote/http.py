@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from helpers.connection import replica_died
 from helpers.errors import DownloadError
 
 if TYPE_CHECKING:
@@ -131,7 +132,8 @@ def _read_once(url: str, start: int, stop: int | None) -> Chunk:
         raise _TransientError(f"no complete answer ({_reason(error)})") from error
     except requests.exceptions.ChunkedEncodingError as error:
         raise _TransientError(f"the answer broke off ({_reason(error)})") from error
-    except requests.RequestException as error:
+    except OSError as error:  # requests raises a plain one where the certificates are gone
+        _check_replica(url, error)
         raise DownloadError(f"{url} could not be read: {error}", url) from error
     _check_status(url, answer)
     return _chunk(url, answer, start, stop)
@@ -151,8 +153,17 @@ def _session(process: int) -> requests.Session:
 
 def _check_proxy(url: str, cause: BaseException) -> None:
     """A proxy that refuses will not change its mind; a broken connection through it may mend."""
+    _check_replica(url, cause)
     if not isinstance(cause, ConnectionError | TimeoutError):
         raise DownloadError(f"{url} could not be reached: {cause}", url) from cause
+
+
+def _check_replica(url: str, cause: BaseException) -> None:
+    """Do not blame the archive where the replica has died."""
+    if replica_died():
+        raise DownloadError(
+            f"{url} could not be read: the replica has died; call connect() again", url
+        ) from cause
 
 
 def _check_status(url: str, answer: requests.Response) -> None:

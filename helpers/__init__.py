@@ -3,8 +3,13 @@
 Names are imported when they are first used, so that ``import helpers`` costs nothing.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+if sys.version_info < (3, 11):  # noqa: UP036  one sentence in place of a traceback
+    version = ".".join(map(str, sys.version_info[:3]))
+    sys.exit(f"helpers: Python 3.11 or newer is needed, and {sys.executable} is {version}")
 
 if TYPE_CHECKING:  # what editors and type checkers see
     from helpers.cloud import CloudLocation as CloudLocation

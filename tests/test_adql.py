@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replica.protocols import adql, regions
-from replica.protocols.adql import QueryError, Table, translate
+from replica.protocols.adql import QueryError, Table
 from replica.protocols.geometry import separation
 from replica.protocols.votable import Field
 
@@ -84,7 +84,7 @@ def test_a_column_keeps_its_metadata_and_an_expression_gets_a_datatype() -> None
     kinds = [(f.name, f.datatype, f.unit) for f in adql.query([STARS], query, 10).fields]
     assert kinds == [
         ("ra", "double", "deg"),
-        ("x", "double", ""),
+        ("x", "double", "deg"),
         ("name", "char*", ""),
         ("n", "long", ""),
         ("text", "unicodeChar*", ""),
@@ -107,7 +107,12 @@ def test_more_rows_than_the_limit_overflow(maxrec: int, overflow: bool) -> None:
         ("PRAGMA database_list", "only be read"),
         ("VACUUM INTO 'x'", "only be read"),
         ("WITH a AS (SELECT 1) DELETE FROM sky.stars", "only be read"),
-        ("SELECT load_extension('x')", "only be read"),
+        ("SELECT load_extension('x')", "no function LOAD_EXTENSION"),
+        ("SELECT fts3_tokenizer('simple')", "no function FTS3_TOKENIZER"),
+        ("SELECT GLOB('*a*a*a*b', name) FROM sky.stars", "no function GLOB"),
+        ("SELECT x'ff00'", "not understood"),
+        ("SELECT * FROM json_each('[1]')", "not the name of a table"),
+        ("SELECT * FROM sqlite_master", "no table sqlite_master"),
         ("SELECT 1; SELECT 2", "one statement"),
         ("SELECT nothing FROM sky.stars", "not understood"),
         ("SELECT * FROM stars WHERE", "not understood"),
@@ -116,7 +121,9 @@ def test_more_rows_than_the_limit_overflow(maxrec: int, overflow: bool) -> None:
         ("SELECT CIRCLE(0, 95, 1)", "CIRCLE: the declination 95"),
         ("SELECT CONTAINS('x', POINT(1, 1))", "CONTAINS"),
         ("SELECT POINT('ICRS', 'one', 2)", "POINT"),
-        ("SELECT zeroblob(100000000)", "too big"),
+        ("SELECT '" + "a" * 200_000 + "'", "at most 200000 characters"),
+        ("SELECT " + "(" * 3000 + "1" + ")" * 3000, "nested too deeply"),
+        ("SELECT SQRT(-1)", "SQRT: math domain error"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_with_a_reason(query: str, reason: str) -> None:
@@ -132,9 +139,10 @@ def test_an_endless_query_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_texts_and_quoted_names_are_left_alone() -> None:
-    assert translate("""SELECT "top" FROM a WHERE b='ILIKE'""") == (
-        """SELECT "top" FROM a WHERE b='ILIKE'"""
-    )
+    asked = """SELECT name AS "top", 'ILIKE TOP 1' AS "Select" FROM sky.stars WHERE ra < 90"""
+    answer = adql.query([STARS], asked, 10)
+    assert [field.name for field in answer.fields] == ["top", "Select"]
+    assert answer.rows == [("Crab", "ILIKE TOP 1")]
 
 
 SQUARE = regions.polygon(359, -1, 1, -1, 1, 1, 359, 1)

@@ -1,4 +1,4 @@
-"""ADQL on SQLite: enough of the language for table access and for the registry.
+"""ADQL on SQLite: table access and the registry's queries.
 
 The language: IVOA ADQL 2.1; the registry's functions: IVOA RegTAP 1.2, section 9, and the
 catalogue of ADQL user defined functions.  Each query gets its own database in memory, which
@@ -7,38 +7,39 @@ is filled from Python tables and then closed to all but reading.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import time
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from replica.protocols import adql_functions
 from replica.protocols.votable import Field
 
-#: Limits of one query: seconds, and bytes of one value.
-TIMEOUT = 20.0
-MAX_VALUE = 10_000_000
+if TYPE_CHECKING:
+    from sqlglot import exp
 
-_TOKEN = re.compile(
-    r"""(?P<blank>\s+|--[^\n]*) | (?P<text>'(?:[^']|'')*') | (?P<quoted>"(?:[^"]|"")*")
-      | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?) | (?P<word>[A-Za-z_]\w*)
-      | (?P<open>\() | (?P<close>\)) | (?P<other>.)""",
-    re.VERBOSE | re.DOTALL,
-)
-_READING = {
-    sqlite3.SQLITE_SELECT,
-    sqlite3.SQLITE_READ,
-    sqlite3.SQLITE_FUNCTION,
-    sqlite3.SQLITE_RECURSIVE,
-}
+#: Limits of one query: seconds, and bytes of its answer.
+TIMEOUT = 20.0
+MAX_ANSWER = 100_000_000
+#: What SQLite may take for all queries together, bytes.
+MAX_MEMORY = 500_000_000
+#: What a cell takes in memory beside its text, bytes.
+_CELL = 64
+
+#: Schema of the tables that have none in their names, as PostgreSQL calls it.
+DEFAULT_SCHEMA = "public"
+
+_READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
 
 
 class QueryError(ValueError):
     """A query that cannot be answered; the text says why."""
+
+
+class QueryStoppedError(QueryError):
+    """A query that was stopped before its end."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,14 @@ class Table:
 
     @property
     def schema(self) -> str:
-        """Name of the schema, ``main`` for a table without one."""
-        return self.name.rpartition(".")[0] or "main"
+        """Name of the schema, `DEFAULT_SCHEMA` for a table without one."""
+        return self.name.rpartition(".")[0] or DEFAULT_SCHEMA
+
+    @property
+    def names(self) -> set[str]:
+        """What a query may call it, in small letters: with its schema and without."""
+        last = self.name.rpartition(".")[2].lower()
+        return {last, f"{self.schema.lower()}.{last}"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,38 @@ class Answer:
     overflow: bool
 
 
-def query(tables: Iterable[Table], adql: str, maxrec: int) -> Answer:
+class Limit:
+    """The time of a query: it ends by itself, and can be ended from another thread.
+
+    Parameters
+    ----------
+    seconds : float
+        How long the query may take.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._ends = time.monotonic() + seconds
+        self._stopped = False
+
+    def stop(self) -> None:
+        """End the query now."""
+        self._stopped = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the query must end."""
+        return self._stopped or time.monotonic() > self._ends
+
+    def check(self) -> None:
+        """Raise QueryStoppedError if the query must end."""
+        if self.is_over:
+            stopped = "the query was stopped"
+            late = f"the query took longer than {self._seconds:g} seconds"
+            raise QueryStoppedError(stopped if self._stopped else late)
+
+
+def query(tables: Iterable[Table], adql: str, maxrec: int, limit: Limit | None = None) -> Answer:
     """Run a query.
 
     Parameters
@@ -88,126 +126,140 @@ def query(tables: Iterable[Table], adql: str, maxrec: int) -> Answer:
         One SELECT.
     maxrec : int
         The number of rows to return at most.
+    limit : Limit, optional
+        Its time; by default `TIMEOUT` from now.
 
     Raises
     ------
     QueryError
-        If it is not ADQL, asks for what is not there, writes, or takes too long.
+        If it is not ADQL, asks for what is not there, writes, takes too long, or has an answer
+        that is too large.
     """
-    tables = list(tables)
-    sql = translate(adql)
-    with closing(sqlite3.connect(":memory:")) as connection:
-        _fill(connection, tables)
-        failures = adql_functions.register(connection)
-        _close_to_writing(connection)
-        try:
-            cursor = connection.execute(sql)
-            rows = cursor.fetchmany(maxrec + 1)
-        except (sqlite3.Error, sqlite3.Warning) as problem:
-            raise QueryError(_reason(problem, failures)) from problem
-    names = [column[0] for column in cursor.description]
-    fields = tuple(_field(name, n, rows, _named(tables, adql)) for n, name in enumerate(names))
+    # Imported here: it takes a tenth of a second that a replica's start need not wait for.
+    from replica.protocols import adql_syntax
+
+    tree = adql_syntax.read(adql)
+    scope = adql_syntax.resolve(tree, _Catalogue(tables).find)
+    adql_syntax.convert_units(tree, lambda column: _shown(column, scope).unit)
+    _refuse_unknown(adql_syntax.functions(tree))
+    sources = adql_syntax.sources(tree)
+    names, rows = _run(scope.values(), adql_syntax.write(tree), maxrec, limit or Limit(TIMEOUT))
+    fields = _fields(names, rows, sources, scope)
     return Answer(fields, rows[:maxrec], len(rows) > maxrec)
 
 
-def _reason(problem: Exception, failures: list[str]) -> str:
-    """A sentence for the user from what SQLite says of a query."""
-    if failures:
-        return failures[-1]
-    reasons = {
-        "not authorized": "the tables can only be read",
-        "interrupted": f"the query took longer than {TIMEOUT:g} seconds",
-    }
-    return reasons.get(str(problem), f"the query is not understood: {problem}")
+class _Catalogue:
+    """The tables by all their names."""
+
+    def __init__(self, tables: Iterable[Table]) -> None:
+        self._tables = {name: table for table in tables for name in table.names}
+
+    def find(self, name: str) -> Table:
+        """Return the table with that name."""
+        table = self._tables.get(name.lower())
+        if table is None:
+            raise QueryError(f"there is no table {name}: TAP_SCHEMA.tables lists those that are")
+        return table
 
 
-def translate(adql: str) -> str:
-    """Write ADQL as the SQL of SQLite.
-
-    ILIKE becomes the operator REGEXP, which SQLite leaves to the application; TOP becomes
-    LIMIT at the end of its SELECT; the rest is the same.
-
-    Raises
-    ------
-    QueryError
-        If it is not a query at all.
-    """
-    tokens = deque((match.lastgroup, match[0]) for match in _TOKEN.finditer(adql.rstrip("; \n")))
-    first = next((text.upper() for kind, text in tokens if kind not in ("blank", "open")), "")
-    if first not in ("SELECT", "WITH"):
-        raise QueryError("a query begins with SELECT or WITH: the tables can only be read")
-    output: list[str] = []
-    limits: list[str] = [""]
-    while tokens:
-        kind, text = tokens.popleft()
-        if kind == "open":
-            limits.append("")
-        elif kind == "close" and len(limits) > 1:
-            output.append(_limit(limits.pop()))
-        elif kind == "word":
-            text = _word(text, tokens, limits)
-        output.append(text)
-    return "".join([*output, _limit(limits[-1])])
+def _refuse_unknown(functions: set[str]) -> None:
+    unknown = sorted(functions - adql_functions.known())
+    if unknown:
+        names = ", ".join(name.upper() for name in unknown)
+        raise QueryError(f"there is no function {names}: /capabilities lists those that are")
 
 
-def _word(text: str, tokens: deque[tuple[str | None, str]], limits: list[str]) -> str:
-    """Translate one word; TOP takes its number from `tokens` and sets the innermost limit."""
-    if text.upper() == "TOP":
-        while tokens and tokens[0][0] == "blank":
-            tokens.popleft()
-        if not tokens or not tokens[0][1].isdigit():
-            raise QueryError("TOP must be followed by a number of rows")
-        limits[-1] = tokens.popleft()[1]
-        return ""
-    if text.upper() == "OFFSET":
-        limit, limits[-1] = limits[-1] or "-1", ""
-        return f"LIMIT {limit} OFFSET"
-    # TABLE is a name here: there are no statements that make tables.
-    return {"ILIKE": "REGEXP", "TABLE": '"table"'}.get(text.upper(), text)
+def _run(
+    tables: Iterable[Table], sql: str, maxrec: int, limit: Limit
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Run a query on the tables that it names; return names of columns, and rows."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        _fill(connection, {table.name: table for table in tables})
+        failures = adql_functions.register(connection, limit.check)
+        _close_to_writing(connection, limit)
+        try:
+            cursor = connection.execute(sql)
+            return [column[0] for column in cursor.description], _fetch(cursor, maxrec)
+        except (sqlite3.Error, sqlite3.Warning) as problem:
+            limit.check()
+            reason = failures[-1] if failures else f"the query is not understood: {problem}"
+            raise QueryError(reason) from problem
+        except MemoryError as problem:
+            raise QueryError(f"the query needs more than {MAX_MEMORY} bytes") from problem
 
 
-def _limit(rows: str) -> str:
-    # On a line of its own, lest a comment swallow it.
-    return f"\nLIMIT {rows}" if rows else ""
-
-
-def _fill(connection: sqlite3.Connection, tables: list[Table]) -> None:
-    for schema in sorted({table.schema for table in tables} - {"main"}):
-        connection.execute(f"ATTACH ':memory:' AS {schema}")
-    for table in tables:
+def _fill(connection: sqlite3.Connection, tables: Mapping[str, Table]) -> None:
+    for name, table in tables.items():
         columns = ", ".join(f'"{field.name}"' for field in table.fields)
         marks = ", ".join("?" * len(table.fields))
-        connection.execute(f"CREATE TABLE {table.name} ({columns})")
-        connection.executemany(f"INSERT INTO {table.name} VALUES ({marks})", table.rows)
+        connection.execute(f'CREATE TABLE "{name}" ({columns})')
+        connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', table.rows)
     connection.commit()
 
 
-def _close_to_writing(connection: sqlite3.Connection) -> None:
+def _close_to_writing(connection: sqlite3.Connection, limit: Limit) -> None:
     """Allow nothing but reading, for a limited time, with values of limited size."""
+    # Beside ADQL's functions: SUBSTR, in which CAST to a text of some length is written.
+    callable_ = adql_functions.known() | {"substr", "current_timestamp"}
 
-    def authorise(action: int, *_: object) -> int:
-        return sqlite3.SQLITE_OK if action in _READING else sqlite3.SQLITE_DENY
+    def authorise(action: int, _one: str | None, function: str | None, *_: object) -> int:
+        if action == sqlite3.SQLITE_FUNCTION:
+            allowed = (function or "").lower() in callable_
+        else:
+            allowed = action in _READING
+        return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
-    ends = time.monotonic() + TIMEOUT
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute(f"PRAGMA hard_heap_limit = {MAX_MEMORY}")
     connection.set_authorizer(authorise)
-    connection.set_progress_handler(lambda: time.monotonic() > ends, 10_000)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
+    connection.set_progress_handler(lambda: limit.is_over, 10_000)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, adql_functions.MAX_VALUE)
 
 
-def _named(tables: list[Table], adql: str) -> list[Table]:
-    """The tables that the query names."""
-    words = {word.lower() for word in re.findall(r"\w+", adql)}
-    return [table for table in tables if table.name.rpartition(".")[2].lower() in words]
+def _fetch(cursor: sqlite3.Cursor, maxrec: int) -> list[tuple[Any, ...]]:
+    """Take one row more than asked for, to see that there are more."""
+    rows: list[tuple[Any, ...]] = []
+    size = 0
+    for row in cursor:
+        size += sum(_CELL + (len(cell) if isinstance(cell, str) else 0) for cell in row)
+        if size > MAX_ANSWER:
+            raise QueryError(
+                f"the answer is larger than {MAX_ANSWER} bytes: ask for fewer rows or columns"
+            )
+        rows.append(row)
+        if len(rows) > maxrec:
+            break
+    return rows
 
 
-def _field(name: str, column: int, rows: list[tuple[Any, ...]], tables: list[Table]) -> Field:
-    """Metadata of a column: that of the column it shows, else what its values are."""
-    values = [row[column] for row in rows if row[column] is not None]
-    for field in (field for table in tables for field in table.fields):
-        fits = not values or field.is_text == _all(values, str)
-        if field.name.lower() == name.lower() and fits:
-            return field
-    return Field(name, _datatype(values))
+def _fields(
+    names: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    sources: Mapping[str, exp.Column | None],
+    scope: Mapping[str, Table],
+) -> tuple[Field, ...]:
+    """Metadata of the columns: what they show, or what their values are."""
+    fields: list[Field] = []
+    for n, name in enumerate(names):
+        values = [row[n] for row in rows if row[n] is not None]
+        known = _shown(sources.get(name, name), scope)
+        fits = known.name and (not values or known.is_text == _all(values, str))
+        field = known if fits else Field(name, _datatype(values))
+        # A name that occurs again gets a number.
+        earlier = sum(other.lower() == name.lower() for other in names[:n])
+        changed = field.name.lower() != name.lower() or earlier
+        again = f"{name}_{earlier + 1}" if earlier else name
+        fields.append(replace(field, name=again) if changed else field)
+    return tuple(fields)
+
+
+def _shown(column: exp.Column | str | None, scope: Mapping[str, Table]) -> Field:
+    """Metadata of a column of the tables in scope; without a name if it is none of them."""
+    name = column if isinstance(column, str) or column is None else column.name
+    alias = "" if isinstance(column, str) or column is None else column.table.lower()
+    tables = [scope[alias]] if alias in scope else scope.values()
+    found = (field for table in tables for field in table.fields if name)
+    return next((field for field in found if field.name.lower() == str(name).lower()), Field(""))
 
 
 def _datatype(values: list[Any]) -> str:

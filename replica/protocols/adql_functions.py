@@ -1,24 +1,40 @@
-"""The functions of ADQL and of the registry that SQLite does not have.
+"""The functions of ADQL and of the registry, as the replica's SQLite knows them.
 
 A function gets None for SQL's NULL and then answers None, as SQL functions do.
 """
 
 from __future__ import annotations
 
+import math
+import random
 import re
 import sqlite3
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from replica.protocols import regions
+from replica.protocols.adql_like import Check, ilike, like
 from replica.protocols.geometry import separation
 from replica.protocols.regions import RegionError
 from replica.protocols.time import to_jd, to_mjd
 
+#: Longest text that a query may build, and longest pattern of LIKE, characters.
+MAX_VALUE = 1_000_000
+MAX_PATTERN = 5_000
 
-def register(connection: sqlite3.Connection) -> list[str]:
+#: Functions of SQLite that are functions of ADQL (or common beside it) as they are.
+BUILT_IN = frozenset(("abs", "avg", "coalesce", "count", "lower", "max", "min", "sum", "upper"))
+
+
+def register(connection: sqlite3.Connection, check: Check) -> list[str]:
     """Make the functions known to a connection.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        Of one query.
+    check : callable
+        Called now and then; it raises when the query must end.
 
     Returns
     -------
@@ -27,11 +43,24 @@ def register(connection: sqlite3.Connection) -> list[str]:
         itself tells only that some function failed.
     """
     failures: list[str] = []
-    for name, (number, function) in _FUNCTIONS.items():
+    patterns = {
+        "like": lambda pattern, text: _match(like, pattern, text, check),
+        "regexp": lambda pattern, text: _match(ilike, pattern, text, check),
+        "ivo_nocasematch": lambda text, pattern: _match(ilike, pattern, text, check),
+    }
+    two_arguments = {name: (2, function) for name, function in patterns.items()}
+    for name, (number, function) in (_FUNCTIONS | two_arguments).items():
         wrapped = _reporting(name, function, failures)
         connection.create_function(name, number, wrapped, deterministic=True)
+    connection.create_function("rand", -1, _Random().next)
     connection.create_aggregate("ivo_string_agg", 2, StringAggregate)
     return failures
+
+
+def known() -> frozenset[str]:
+    """Names of all functions that a query can call, in small letters."""
+    own = ("like", "regexp", "ivo_nocasematch", "rand", "ivo_string_agg")
+    return BUILT_IN | frozenset(own) | frozenset(_FUNCTIONS)
 
 
 def _reporting(name: str, function: Callable, failures: list[str]) -> Callable:
@@ -40,7 +69,7 @@ def _reporting(name: str, function: Callable, failures: list[str]) -> Callable:
             return None
         try:
             return function(*arguments)
-        except (RegionError, TypeError, ValueError) as problem:
+        except (RegionError, TypeError, ValueError, ArithmeticError) as problem:
             failures.append(f"{name.upper()}: {problem}")
             raise
 
@@ -53,32 +82,42 @@ class StringAggregate:
     def __init__(self) -> None:
         self._values: list[str] = []
         self._delimiter = ""
+        self._size = 0
 
     def step(self, value: Any, delimiter: str) -> None:
         """Take one row."""
         self._delimiter = delimiter
-        if value is not None:
-            self._values.append(str(value))
+        if value is None:
+            return
+        self._values.append(str(value))
+        self._size += len(self._values[-1]) + len(delimiter)
+        if self._size > MAX_VALUE:
+            raise ValueError
 
     def finalize(self) -> str:
         """Return the joined text."""
         return self._delimiter.join(self._values)
 
 
-@lru_cache(maxsize=256)
-def _pattern(like: str, flags: int) -> re.Pattern[str]:
-    parts = {"%": ".*", "_": "."}
-    return re.compile("".join(parts.get(c) or re.escape(c) for c in like), flags | re.DOTALL)
+class _Random:
+    """RAND(): numbers that are the same in every run of a query; RAND(seed) begins anew."""
+
+    def __init__(self) -> None:
+        self._generator = random.Random(0)
+        self._seed: Any = None
+
+    def next(self, seed: Any = None) -> float:
+        """Return the next number, at least 0 and less than 1."""
+        if seed is not None and seed != self._seed:
+            self._seed, self._generator = seed, random.Random(seed)
+        return self._generator.random()
 
 
-def _like(pattern: str, value: Any) -> bool:
-    """``value LIKE pattern``, which tells upper from lower case in ADQL."""
-    return _pattern(pattern, 0).fullmatch(str(value)) is not None
-
-
-def _ilike(pattern: str, value: Any) -> bool:
-    """``value ILIKE pattern``."""
-    return _pattern(pattern, re.IGNORECASE).fullmatch(str(value)) is not None
+def _match(compare: Callable, pattern: Any, text: Any, check: Check) -> bool:
+    """``text LIKE pattern``, which tells upper from lower case in ADQL; ILIKE does not."""
+    if len(str(pattern)) > MAX_PATTERN:
+        raise ValueError(f"a pattern has at most {MAX_PATTERN} characters")
+    return compare(str(pattern), str(text), check)
 
 
 def _hasword(haystack: str, needle: str) -> bool:
@@ -108,6 +147,23 @@ def _split_part(text: str, delimiter: str, number: int) -> str:
     """The part with that number, counted from 1, as PostgreSQL's function of that name."""
     parts = text.split(delimiter)
     return parts[number - 1] if 0 < number <= len(parts) else ""
+
+
+def _remainder(value: float, divisor: float) -> float:
+    """MOD: with the sign of the value, whole for whole numbers."""
+    rest = math.fmod(value, divisor)
+    return int(rest) if isinstance(value, int) and isinstance(divisor, int) else rest
+
+
+def _round(value: float, digits: int = 0) -> float:
+    """Round halves away from zero, as databases do."""
+    scale = 10.0**digits
+    return math.copysign(math.floor(abs(value) * scale + 0.5) / scale, value)
+
+
+def _truncate(value: float, digits: int = 0) -> float:
+    scale = 10.0**digits
+    return math.trunc(value * scale) / scale
 
 
 def _numbers(arguments: tuple[Any, ...]) -> list[float]:
@@ -151,6 +207,13 @@ def _moc(order: Any, geometry: str | None = None) -> str:
     return geometry
 
 
+def _region(text: str) -> str:
+    """REGION: a geometry from its text, with or without a coordinate system."""
+    name, *rest = text.split() or [""]
+    numbers = rest[1:] if rest and rest[0].upper() in ("ICRS", "J2000", "FK5") else rest
+    return str(regions.parse(" ".join([name, *numbers])))
+
+
 def _contains(inner: str, outer: str) -> int:
     return int(regions.contains(regions.parse(outer), regions.parse(inner)))
 
@@ -172,11 +235,50 @@ def _coord2(point: str) -> float:
     return regions.parse(point).middle[1]
 
 
+def _centroid(geometry: str) -> str:
+    return str(regions.circle(*regions.parse(geometry).middle))
+
+
 #: Name to number of arguments (-1 for any) and function.
 _FUNCTIONS: dict[str, tuple[int, Callable]] = {
-    "like": (2, _like),
-    "regexp": (2, _ilike),
-    "ivo_nocasematch": (2, lambda value, pattern: int(_ilike(pattern, value))),
+    # ADQL 2.1, section 2.3: mathematical and trigonometrical functions, angles in radians.
+    "acos": (1, math.acos),
+    "asin": (1, math.asin),
+    "atan": (1, math.atan),
+    "atan2": (2, math.atan2),
+    "ceiling": (1, lambda value: float(math.ceil(value))),
+    "cos": (1, math.cos),
+    "cot": (1, lambda angle: 1 / math.tan(angle)),
+    "degrees": (1, math.degrees),
+    "exp": (1, math.exp),
+    "floor": (1, lambda value: float(math.floor(value))),
+    "log": (1, math.log),
+    "log10": (1, math.log10),
+    "mod": (2, _remainder),
+    "pi": (0, lambda: math.pi),
+    "power": (2, math.pow),
+    "radians": (1, math.radians),
+    "round": (-1, _round),
+    "sin": (1, math.sin),
+    "sqrt": (1, math.sqrt),
+    "tan": (1, math.tan),
+    "truncate": (-1, _truncate),
+    # ADQL 2.1, section 4.2: geometry, in degrees.
+    "area": (1, lambda geometry: regions.area(regions.parse(geometry))),
+    "box": (-1, _box),
+    "centroid": (1, _centroid),
+    "circle": (-1, _circle),
+    "contains": (2, _contains),
+    "coord1": (1, _coord1),
+    "coord2": (1, _coord2),
+    "coordsys": (1, lambda geometry: "ICRS"),
+    "distance": (-1, _distance),
+    "intersects": (2, _intersects),
+    "moc": (-1, _moc),
+    "point": (-1, _point),
+    "polygon": (-1, _polygon),
+    "region": (1, _region),
+    # RegTAP 1.2, section 9, and the catalogue of user defined functions.
     "ivo_hasword": (2, lambda haystack, needle: int(_hasword(haystack, needle))),
     "ivo_hashlist_has": (2, lambda hashlist, item: int(_hashlist_has(hashlist, item))),
     "ivo_interval_overlaps": (4, lambda *ends: int(_interval_overlaps(*ends))),
@@ -185,14 +287,4 @@ _FUNCTIONS: dict[str, tuple[int, Callable]] = {
     "gavo_to_mjd": (1, to_mjd),
     "gavo_to_jd": (1, to_jd),
     "split_part": (3, _split_part),
-    "point": (-1, _point),
-    "circle": (-1, _circle),
-    "polygon": (-1, _polygon),
-    "box": (-1, _box),
-    "moc": (-1, _moc),
-    "contains": (2, _contains),
-    "intersects": (2, _intersects),
-    "distance": (-1, _distance),
-    "coord1": (1, _coord1),
-    "coord2": (1, _coord2),
 }

@@ -138,6 +138,29 @@ def intersects(one: Region, other: Region) -> bool:
     return separation(*one.middle, *other.middle) <= one.radius + other.radius
 
 
+def area(region: Region) -> float:
+    """Return the area on the sphere in square degrees; 0 for a point.
+
+    A polygon's is the excess of its angles over those of a flat one (Girard's theorem), summed
+    over the triangles of its sides with the celestial pole.
+    """
+    if not region.is_polygon:
+        return (1 - math.cos(math.radians(region.radius))) * 2 * math.pi * math.degrees(1) ** 2
+    corners = region.vertices
+    excess = sum(map(_excess, corners, corners[1:] + corners[:1]))
+    # The side of the sphere that is meant is the smaller one.
+    part = abs(excess) % (4 * math.pi)
+    return min(part, 4 * math.pi - part) * math.degrees(1) ** 2
+
+
+def _excess(a: Point, b: Point) -> float:
+    """Excess of the triangle of a side with the north pole, signed by the side's direction."""
+    turn = math.radians((b[0] - a[0] + 180) % 360 - 180)
+    ends = [math.tan(math.radians(90 - dec) / 2) for dec in (a[1], b[1])]
+    product = ends[0] * ends[1]
+    return 2 * math.atan2(product * math.sin(turn), 1 + product * math.cos(turn))
+
+
 def _direction(vertex: Point) -> tuple[float, float, float]:
     ra, dec = map(math.radians, vertex)
     return math.cos(dec) * math.cos(ra), math.cos(dec) * math.sin(ra), math.sin(dec)

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Host, Route, Router
 
 from replica.archive_folders import modules
 from replica.middleware.body_limit import BodySizeLimitMiddleware
+from replica.middleware.last_resort import LastResortMiddleware
 from replica.storage.cache import CacheError
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,6 @@ def application() -> Starlette:
     methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
     return Starlette(
         routes=[*hosts, Route("/{path:path}", _refuse, methods=methods)],
-        middleware=[Middleware(BodySizeLimitMiddleware)],
+        middleware=[Middleware(LastResortMiddleware), Middleware(BodySizeLimitMiddleware)],
         exception_handlers={CacheError: _no_file},
     )

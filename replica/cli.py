@@ -9,15 +9,21 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from threading import Thread
+from typing import NoReturn
 
 from replica.check import EXIT_CODES
 from replica.middleware.faults import FaultError, fault
 from replica.middleware.throttle import Throttle, ThrottleError, bandwidth, latency
 from replica.server import CERTIFI_SHIM, LOOPBACK, Replica, Settings, running
 from replica.storage.build import build
+
+#: How long an orphan may take to end in good order, seconds.
+GRACE = 5.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -39,9 +45,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-async def _with_replica(settings: Settings, work: Callable[[Replica], Awaitable[int]]) -> int:
+async def _with_replica(settings: Settings, work: Callable[[Replica], Awaitable[int]]) -> NoReturn:
     async with running(settings) as replica:
-        return await work(replica)
+        status = await work(replica)
+    # Threads may still make a file, or run a query.  Python would wait for them at its end.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _work(options: argparse.Namespace) -> Callable[[Replica], Awaitable[int]]:
@@ -59,11 +69,21 @@ async def _serve(replica: Replica, *, as_json: bool, parent: int | None) -> int:
         loop.add_signal_handler(number, stop.set)
     sys.stdout.write(_introduction(replica, as_json=as_json))
     sys.stdout.flush()
-    # An orphan gets another parent at once, also when its own was killed without warning.
-    while not stop.is_set() and parent in (None, os.getppid()):
-        with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), timeout=1.0)
+    if parent is not None:
+        end = partial(loop.call_soon_threadsafe, stop.set)
+        Thread(target=_watch, args=(parent, end), daemon=True).start()
+    await stop.wait()
     return 0
+
+
+def _watch(parent: int, end: Callable[[], object]) -> None:
+    """End this process soon after its parent, also while the event loop is busy."""
+    # An orphan gets another parent at once, also when its own was killed without warning.
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    end()
+    time.sleep(GRACE)
+    os._exit(1)
 
 
 def _introduction(replica: Replica, *, as_json: bool) -> str:
@@ -172,7 +192,7 @@ def _add_check(commands: argparse._SubParsersAction) -> None:
 
 def _add_server_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--address", default=LOOPBACK, help="where to listen (default loopback)")
-    command.add_argument("--port", type=int, default=0, help="port (default: a free one)")
+    command.add_argument("--port", type=_port, default=0, help="port (default: a free one)")
     command.add_argument("--log", type=Path, metavar="FILE", help="append one JSON line a request")
     command.add_argument(
         "--latency", type=_reader(latency), default=0.0, metavar="30ms", help="delay each answer"
@@ -192,6 +212,12 @@ def _add_server_options(command: argparse.ArgumentParser) -> None:
         metavar="KIND[,host=*][,path=*][,times=N]",
         help="fail in a named way; may be given again",
     )
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**16:
+        raise argparse.ArgumentTypeError(f"cannot read {text!r}: a port is from 0 to {2**16 - 1}")
+    return int(text)
 
 
 def _reader(read: Callable[[str], object]) -> Callable[[str], object]:

@@ -17,6 +17,7 @@ from replica.middleware.access_log import AccessLog, AccessLogMiddleware
 from replica.middleware.faults import Fault, FaultInjectionMiddleware
 from replica.middleware.throttle import Throttle, ThrottleMiddleware
 from replica.proxy.certificates import Certificates
+from replica.proxy.client_connection import ClientConnectionMiddleware
 from replica.proxy.proxy import Proxy
 from replica.run_folder import run_folder
 
@@ -90,14 +91,18 @@ async def running(settings: Settings) -> AsyncIterator[Replica]:
         backend = _http_server(settings, door, access_log)
         task = asyncio.create_task(backend.serve(sockets=[listener]))
         front = await door.listen(settings.address, settings.port)
-        address, port = front.sockets[0].getsockname()[:2]
         try:
-            yield Replica(f"http://{address}:{port}", certificates.authority_file)
+            yield Replica(_url(front.sockets[0]), certificates.authority_file)
         finally:
             front.close()
             await door.close()
             await _end(backend, task)
             access_log.close()
+
+
+def _url(listener: asyncio.trsock.TransportSocket) -> str:
+    address, port = listener.getsockname()[:2]
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
 async def _end(backend: uvicorn.Server, task: asyncio.Task[None]) -> None:
@@ -116,8 +121,9 @@ def _loopback_socket() -> socket.socket:
 
 
 def _http_server(settings: Settings, door: Proxy, access_log: AccessLog) -> uvicorn.Server:
-    faulty = FaultInjectionMiddleware(application(), settings.faults, door.cut)
-    app = AccessLogMiddleware(ThrottleMiddleware(faulty, settings.throttle), access_log)
+    faulty = FaultInjectionMiddleware(application(), settings.faults)
+    logged = AccessLogMiddleware(ThrottleMiddleware(faulty, settings.throttle), access_log)
+    app = ClientConnectionMiddleware(logged, door.client_of)
     config = uvicorn.Config(
         app, http="httptools", lifespan="off", log_config=None, timeout_keep_alive=300
     )

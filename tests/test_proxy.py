@@ -271,7 +271,8 @@ def test_serve_ends_with_its_parent() -> None:
     parent.kill()
     parent.wait()
     # The replica holds the other end of the pipe: it is closed when the replica has ended.
-    assert parent.stdout.read() == ""
+    with parent.stdout:
+        assert parent.stdout.read() == ""
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((proxy.hostname, proxy.port), timeout=5)
 

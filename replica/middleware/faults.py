@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from typing import Protocol
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from replica.proxy.client_connection import EXTENSION, ClientConnection
 
 #: How long a stalled answer keeps its client waiting, seconds.
 STALL = 120.0
@@ -60,20 +61,16 @@ def fault(text: str) -> Fault:
     )
 
 
-class Cut(Protocol):
-    """End the client connection of a request, by a reset or a plain close."""
-
-    def __call__(self, backend_port: int, *, reset: bool) -> None: ...
-
-
 class FaultInjectionMiddleware:
-    """ASGI middleware: let the requests fail that a fault's patterns match."""
+    """ASGI middleware: let the requests fail that a fault's patterns match.
 
-    def __init__(self, app: ASGIApp, faults: list[Fault], cut: Cut) -> None:
+    Connections are ended through the scope's extension `EXTENSION`.
+    """
+
+    def __init__(self, app: ASGIApp, faults: list[Fault]) -> None:
         self._app = app
         self._faults = faults
         self._left = [fault.times or -1 for fault in faults]
-        self._cut = cut
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = self._next(scope) if scope["type"] == "http" else None
@@ -82,7 +79,7 @@ class FaultInjectionMiddleware:
         elif isinstance(kind, Response):
             await kind(scope, receive, send)
         else:
-            await kind(self._app, scope, receive, send, self._cut)
+            await kind(self._app, scope, receive, send)
 
     def _next(self, scope: Scope) -> Response | Spoil | None:
         host = Headers(scope=scope).get("host", "").partition(":")[0]
@@ -96,20 +93,25 @@ class FaultInjectionMiddleware:
         return None
 
 
-Spoil = Callable[[ASGIApp, Scope, Receive, Send, Cut], Awaitable[None]]
+Spoil = Callable[[ASGIApp, Scope, Receive, Send], Awaitable[None]]
 
 
-async def _reset(app: ASGIApp, scope: Scope, receive: Receive, send: Send, cut: Cut) -> None:
-    cut(scope["client"][1], reset=True)
+async def _reset(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    _client(scope).reset()
     await _disconnected(receive)
 
 
-async def _stall(app: ASGIApp, scope: Scope, receive: Receive, send: Send, cut: Cut) -> None:
+async def _stall(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Say nothing until the client loses patience, or `STALL` is over."""
     with suppress(TimeoutError):
         await asyncio.wait_for(_disconnected(receive), STALL)
-    cut(scope["client"][1], reset=True)
+    _client(scope).reset()
     await _disconnected(receive)
+
+
+def _client(scope: Scope) -> ClientConnection:
+    connection: ClientConnection = scope["extensions"][EXTENSION]
+    return connection
 
 
 async def _disconnected(receive: Receive) -> None:
@@ -121,7 +123,7 @@ async def _disconnected(receive: Receive) -> None:
 def _ends_amid_body(*, reset: bool) -> Spoil:
     """Promise the whole body, send half of it, then end the connection."""
 
-    async def spoil(app: ASGIApp, scope: Scope, receive: Receive, send: Send, cut: Cut) -> None:
+    async def spoil(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         start, body = await _collect(app, scope, receive)
         MutableHeaders(scope=start)["content-length"] = str(len(body))
         await send(start)
@@ -130,18 +132,19 @@ def _ends_amid_body(*, reset: bool) -> Spoil:
         )
         # Let the half arrive: a reset would discard what is still on its way.
         await asyncio.sleep(0.05)
-        cut(scope["client"][1], reset=reset)
+        connection = _client(scope)
+        connection.reset() if reset else connection.close()
         await _disconnected(receive)
 
     return spoil
 
 
-def _half(app: ASGIApp, scope: Scope, receive: Receive, send: Send, cut: Cut) -> Awaitable[None]:
+def _half(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     """Send half of the body with a Content-Length that agrees with it."""
     return _replace_body(app, scope, receive, send, lambda body: body[: len(body) // 2])
 
 
-def _nothing(app: ASGIApp, scope: Scope, receive: Receive, send: Send, cut: Cut) -> Awaitable[None]:
+def _nothing(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
     return _replace_body(app, scope, receive, send, lambda body: b"")
 
 

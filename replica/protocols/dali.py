@@ -6,10 +6,13 @@ is posted counts like a query string: IVOA DALI 1.1, section 3.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import MultiDict
 from starlette.requests import Request
+
+_WHOLE = re.compile(r"[0-9]{1,4000}")  # int() refuses longer ones
 
 
 class RequestError(ValueError):
@@ -57,6 +60,7 @@ def row_limit(params: MultiDict, default: int) -> int:
         If it is not a whole number.
     """
     text = params.get("MAXREC") or str(default)
-    if not text.isdigit():
-        raise RequestError(f"MAXREC={text} is not a whole number of rows")
-    return int(text)
+    if not _WHOLE.fullmatch(text):
+        raise RequestError(f"MAXREC={text[:40]} is not a whole number of rows")
+    # No answer has more: what exceeds the number of bytes that a computer holds is no limit.
+    return min(int(text), 2**63 - 1)

@@ -6,6 +6,7 @@ Format: IVOA VOTable 1.4; status and overflow: IVOA DALI 1.1, section 4.4.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 #: Content type of an answer.
 MEDIA_TYPE = "application/x-votable+xml"
 
+#: What XML cannot carry (XML 1.0, section 2.2).
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGERS = ("short", "int", "long")
 _STATUS_CONTENT = {
     "OK": "Query successful",
@@ -126,6 +129,11 @@ def error(message: str, version: str = "1.4") -> bytes:
     return _xml(votable)
 
 
+def printable(text: str) -> str:
+    """Return the text with a question mark for each character that XML cannot carry."""
+    return _NOT_XML.sub("?", text)
+
+
 def _resource(version: str) -> tuple[VOTableFile, Resource]:
     # Imported here: it takes half a second that a replica's start need not wait for.
     from astropy.io.votable.tree import Resource, VOTableFile
@@ -141,8 +149,8 @@ def _info(
 ) -> None:
     from astropy.io.votable.tree import Info
 
-    info = Info(name=name, value=value)
-    info.content = content
+    info = Info(name=name, value=printable(value))
+    info.content = printable(content) if content else content
     resource.infos.append(info)
 
 
@@ -167,9 +175,7 @@ def _table(
         element = tree.Field(votable, **field.attributes())
         element.description = field.description or None
         if field.datatype in _INTEGERS:
-            # The number that stands for "missing": one below all that the column holds.
-            held = (row[column] for row in rows if row[column] is not None)
-            element.values.null = min(0, min(held, default=0)) - 1
+            element.values.null = _null([row[column] for row in rows])
         table.fields.append(element)
     table.create_arrays(len(rows))
     for index, row in enumerate(rows):
@@ -177,10 +183,22 @@ def _table(
     return table
 
 
+def _null(column: list[int | None]) -> int:
+    """The number that stands for "missing": one below all that the column holds."""
+    held = {value for value in column if value is not None}
+    below = min(0, min(held, default=0)) - 1
+    if below >= -(2**63):
+        return below
+    return next(number for number in range(-(2**63), 0) if number not in held)
+
+
 def _fill(table: TableElement, index: int, row: Sequence[Any], fields: Sequence[Field]) -> None:
     # A missing text is an empty cell, as services write it; a missing number is masked.
     blanks = ["" if field.is_text else 0 for field in fields]
-    cells = [blank if cell is None else cell for cell, blank in zip(row, blanks, strict=True)]
+    cells = [
+        blank if cell is None else printable(cell) if isinstance(cell, str) else cell
+        for cell, blank in zip(row, blanks, strict=True)
+    ]
     table.array.data[index] = tuple(cells)
     table.array.mask[index] = tuple(
         cell is None and not field.is_text for cell, field in zip(row, fields, strict=True)

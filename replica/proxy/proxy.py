@@ -1,4 +1,5 @@
-"""The proxy that clients see: CONNECT with TLS, or plain HTTP; behind it the application.
+"""The proxy that clients see: CONNECT (TLS, or plain HTTP at port 80) or plain HTTP; behind it
+the application.
 
 Every client of the field honours the standard proxy variables, so a proxy that holds
 certificates for the archives' names answers at the archives' own URLs.
@@ -8,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import struct
 from collections.abc import Callable
 from contextlib import suppress
 
 from replica.middleware.access_log import AccessLog
 from replica.proxy.certificates import Certificates
+from replica.proxy.client_connection import ClientConnection
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,8 @@ HEAD_TIMEOUT = 30.0
 #: How long a client may go on to send what was refused, seconds.
 LINGER = 1.0
 BLOCK = 256 * 1024
+#: A tunnel to this port carries plain HTTP; all others carry TLS.
+PLAIN_PORT = "80"
 
 
 class Proxy:
@@ -53,7 +55,7 @@ class Proxy:
         self._certificates = certificates
         self._refusal = refusal
         self._log = access_log
-        self._clients: dict[int, asyncio.WriteTransport] = {}
+        self._clients: dict[tuple[str, int], ClientConnection] = {}
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def listen(self, address: str, port: int) -> asyncio.Server:
@@ -67,20 +69,15 @@ class Proxy:
         if self._connections:
             await asyncio.wait(self._connections, timeout=2.0)
 
-    def cut(self, backend_port: int, *, reset: bool) -> None:
-        """Reset or close the client connection that the application sees as `backend_port`."""
-        transport = self._clients.get(backend_port)
-        if transport is None:
-            return
-        if reset:
-            # Lingering for no time at all makes the kernel send a reset.
-            linger = struct.pack("ii", 1, 0)
-            transport.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, linger
-            )
-            transport.abort()
-        else:
-            transport.close()
+    def client_of(self, address: tuple[str, int]) -> ClientConnection | None:
+        """Return the client's connection behind the one that the application sees.
+
+        Parameters
+        ----------
+        address : tuple
+            Where the application sees its client: this proxy's own end of the connection.
+        """
+        return self._clients.get(address)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -107,12 +104,15 @@ class Proxy:
         if method != "CONNECT":
             await self._join(reader, writer, head)
             return
-        host = target.partition(" ")[0].rpartition(":")[0].lower()
+        host, _, port = target.partition(" ")[0].lower().rpartition(":")
         refusal = self._refusal(host)
-        if refusal is None:
-            await self._tunnel(host, reader, writer)
-        else:
+        if refusal is not None:
             await self._refuse(host, refusal, writer)
+        elif port == PLAIN_PORT:
+            await _confirm(writer)
+            await self._join(reader, writer, await _head(reader))
+        else:
+            await self._tunnel(host, reader, writer)
 
     async def _tunnel(
         self, host: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -122,8 +122,7 @@ class Proxy:
         except ValueError:  # such as a bucket's name with an underscore
             await self._refuse(host, f"No certificate can name {host}", writer)
             return
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        await writer.drain()
+        await _confirm(writer)
         await writer.start_tls(context, ssl_handshake_timeout=HEAD_TIMEOUT)
         await self._join(reader, writer, await _head(reader))
 
@@ -136,13 +135,19 @@ class Proxy:
     ) -> None:
         """Copy bytes both ways between the client and the application until one ends."""
         back_reader, back_writer = await asyncio.open_connection(*self._backend, limit=BLOCK)
-        port = back_writer.get_extra_info("sockname")[1]
-        self._clients[port] = writer.transport
+        address = back_writer.get_extra_info("sockname")
+        self._clients[address] = ClientConnection(writer.transport)
         back_writer.write(head)
         try:
             await asyncio.gather(_copy(reader, back_writer), _copy(back_reader, writer))
         finally:
-            del self._clients[port]
+            del self._clients[address]
+
+
+async def _confirm(writer: asyncio.StreamWriter) -> None:
+    """Tell the client that its tunnel is there."""
+    writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    await writer.drain()
 
 
 async def _head(reader: asyncio.StreamReader) -> bytes:

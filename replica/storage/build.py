@@ -12,7 +12,7 @@ from threading import Thread
 from tqdm import tqdm
 
 from replica.holdings import Product, holdings
-from replica.storage.cache import CacheError, ensure, folder, path_of
+from replica.storage.cache import CacheError, ensure, folder, is_made, path_of
 
 
 def build(patterns: list[str], *, jobs: int = 2) -> int:
@@ -64,7 +64,7 @@ def _end_with(parent: int) -> None:
 
 def missing(patterns: list[str]) -> list[Product]:
     """Return the products with matching keys whose files are not there yet."""
-    return [product for product in matching(patterns) if not path_of(product).exists()]
+    return [product for product in matching(patterns) if not is_made(product)]
 
 
 def matching(patterns: list[str]) -> list[Product]:

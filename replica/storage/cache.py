@@ -66,16 +66,23 @@ def ensure(product: Product) -> Path:
         If the folder cannot be written, or its disk is full.
     """
     path = path_of(product)
-    if path.exists():
-        return path
     try:
-        _make_once(product, path)
+        if not path.exists():
+            _make_once(product, path)
     except OSError as error:
         raise CacheError(
             f"{product.filename} could not be made in {folder()}: {error.strerror or error}. "
             "Free some room, or set REPLICA_CACHE to another folder"
         ) from error
     return path
+
+
+def is_made(product: Product) -> bool:
+    """Whether the product's file is there."""
+    try:
+        return path_of(product).exists()
+    except OSError:  # such as a folder whose name is too long: `ensure` tells why
+        return False
 
 
 def _make_once(product: Product, path: Path) -> None:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse
 
 from replica.holdings import Product
-from replica.storage.cache import digest, ensure, path_of
+from replica.storage.cache import digest, ensure, is_made, path_of
 
 #: All files carry the same date, so that answers repeat to the byte.
 LAST_MODIFIED = 1_763_000_000
@@ -22,9 +22,8 @@ _makers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="make")
 
 async def file_of(product: Product) -> Path:
     """Return the path of a product's file; one that is not there yet is made meanwhile."""
-    path = path_of(product)
-    if path.exists():
-        return path
+    if is_made(product):
+        return path_of(product)
     return await asyncio.get_running_loop().run_in_executor(_makers, ensure, product)
 
 

@@ -32,7 +32,7 @@ class FigureError(ArchiveAccessError, ValueError):
 
 
 class SourceError(ArchiveAccessError, ValueError):
-    """The environment variable ARCHIVES names no world."""
+    """The environment variable ARCHIVES names no source, or one that this program cannot take."""
 
 
 class ReplicaError(ArchiveAccessError, RuntimeError):

@@ -4,12 +4,13 @@ import shlex
 import sys
 from importlib.util import find_spec
 
-#: The extra ``replica`` of pyproject.toml: who has no checkout cannot install it by that name.
+#: The extra ``replica`` of pyproject.toml, which only a checkout can install by that name.
 NEEDS = (
     "filelock>=3.16",
     "httptools>=0.6.4",
     "ncompress>=1.0.2",
     "platformdirs>=4.3",
+    "sqlglot>=30.30",
     "starlette>=0.46",
     "trustme>=1.2",
     "uvicorn>=0.34",

@@ -24,7 +24,7 @@ no outcome.
   pixels when the header is known.
 - *HEASARC*, *IRSA*: `open_fits` of the archive's own HTTPS address.
 - *one of two*: two `cutouts` of which the fault hits one; the other one came whole each time.
-- *connect*: the world that `ARCHIVES=auto` takes when the fault hits one archive.
+- *connect*: the source that `ARCHIVES=auto` takes when the fault hits one archive.
 """
 
 SERVICES = """

@@ -270,14 +270,14 @@ def test_no_way_to_any_host_is_an_outage_of_all(
     assert found.of("IRSA image search")["failure"] == failure
 
 
-def world_of(running: RunningReplica, patience: float):
+def source_of(running: RunningReplica, patience: float):
     certificate = Path(running.environment["SSL_CERT_FILE"])
     return behind(running.proxy, certificate, "a replica", patience)
 
 
 def test_a_service_that_keeps_silent_is_given_up(tmp_path: Path):
     with replica(tmp_path, "--fault", "stall") as source, pytest.raises(UnreachableError) as caught:
-        world_of(source, patience=0.3).ask(QUESTIONS[0], {})
+        source_of(source, patience=0.3).ask(QUESTIONS[0], {})
     assert (caught.value.host, caught.value.failure) == ("irsa.ipac.caltech.edu", "timeout")
 
 
@@ -357,7 +357,7 @@ def ask_as_the_notebooks_do() -> None:
 def ask_all(source: RunningReplica) -> None:
     captures: dict[str, str] = {}
     for question in QUESTIONS:
-        captures |= world_of(source, patience=600).ask(question, captures).captures
+        captures |= source_of(source, patience=600).ask(question, captures).captures
 
 
 def test_the_services_are_asked_what_the_notebooks_ask(

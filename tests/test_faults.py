@@ -190,7 +190,7 @@ def attempt(route: Route) -> Outcome:
 
 @dataclass(frozen=True)
 class Row:
-    """What came of a trouble: on each route, of two cutouts, and of the choice of a world."""
+    """What came of a trouble: on each route, of two cutouts, and of the choice of a source."""
 
     routes: dict[str, Outcome]
     pair: list
@@ -454,8 +454,8 @@ def fault_table() -> str:
     lines = []
     for trouble in TROUBLES:
         outcomes = [*row(trouble).routes.values(), row(trouble).pair[0]]
-        world = "replica" if row(trouble).silent else "live"
-        lines.append([trouble.name, *map(cell, outcomes), world])
+        source = "replica" if row(trouble).silent else "live"
+        lines.append([trouble.name, *map(cell, outcomes), source])
     return table(["fault", *(route.name for route in ROUTES), "one of two", "connect"], lines)
 
 

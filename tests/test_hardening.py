@@ -44,10 +44,10 @@ LOOKUP = f"https://mast.stsci.edu/api/v0.1/path_lookup/?uri=mast:PS1/product/{'a
 BARE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
-def ask(world: RunningReplica, url: str, **options) -> requests.Response:
-    """GET through the replica of a world."""
-    proxies = dict.fromkeys(("http", "https"), world.proxy)
-    certificate = world.environment["SSL_CERT_FILE"]
+def ask(running: RunningReplica, url: str, **options) -> requests.Response:
+    """GET through a running replica."""
+    proxies = dict.fromkeys(("http", "https"), running.proxy)
+    certificate = running.environment["SSL_CERT_FILE"]
     return requests.get(url, proxies=proxies, verify=certificate, timeout=60, **options)
 
 
@@ -138,24 +138,24 @@ def files_in(cache: Path) -> list[str]:
     return sorted(path.name for path in cache.iterdir() if path.is_file())
 
 
-def kill_amid_write(world: RunningReplica, cache: Path) -> None:
+def kill_amid_write(running: RunningReplica, cache: Path) -> None:
     """Ask for a product, and kill the replica when a part of the file is there."""
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(ask, world, OBJECT)
+        answer = pool.submit(ask, running, OBJECT)
         while not list(cache.glob("*.partial")):
             assert not answer.done()
             time.sleep(0.001)
-        world.process.send_signal(signal.SIGKILL)
+        running.process.send_signal(signal.SIGKILL)
         assert isinstance(answer.exception(), requests.ConnectionError)
 
 
 def test_a_replica_killed_amid_a_write_leaves_no_damage(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    with replica(tmp_path, REPLICA_CACHE=str(cache)) as world:
-        kill_amid_write(world, cache)
+    with replica(tmp_path, REPLICA_CACHE=str(cache)) as running:
+        kill_amid_write(running, cache)
     assert files_in(cache)[0].endswith(".partial")
-    with replica(tmp_path, REPLICA_CACHE=str(cache)) as world:
-        content = ask(world, OBJECT).content
+    with replica(tmp_path, REPLICA_CACHE=str(cache)) as running:
+        content = ask(running, OBJECT).content
     assert content == ensure(CHANDRA).read_bytes()
     assert files_in(cache) == [path_of(CHANDRA).name]
 
@@ -169,23 +169,23 @@ def limit_files(process: int, size: int) -> None:
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits others on Linux only")
 def test_a_full_disk_is_told_and_overcome(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    with replica(tmp_path, REPLICA_CACHE=str(cache)) as world:
-        limit_files(world.process.pid, 50_000)
-        refused = ask(world, OBJECT)
+    with replica(tmp_path, REPLICA_CACHE=str(cache)) as running:
+        limit_files(running.process.pid, 50_000)
+        refused = ask(running, OBJECT)
         assert refused.status_code == 507
         assert CHANDRA.filename in refused.text
         assert f"could not be made in {cache}" in refused.text
         assert "REPLICA_CACHE" in refused.text
         assert files_in(cache) == []
-        assert ask(world, SIA).status_code == 200
-        limit_files(world.process.pid, resource.RLIM_INFINITY)
-        assert ask(world, OBJECT).content == ensure(CHANDRA).read_bytes()
+        assert ask(running, SIA).status_code == 200
+        limit_files(running.process.pid, resource.RLIM_INFINITY)
+        assert ask(running, OBJECT).content == ensure(CHANDRA).read_bytes()
 
 
 def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with replica(tmp_path, REPLICA_CACHE=str(tmp_path / "file")) as world:
-        refused = ask(world, OBJECT)
+    with replica(tmp_path, REPLICA_CACHE=str(tmp_path / "file")) as running:
+        refused = ask(running, OBJECT)
     assert refused.status_code == 507
     assert "REPLICA_CACHE" in refused.text
 
@@ -239,8 +239,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningR
     """A replica whose cache lies beside a file that is not its own."""
     home = tmp_path_factory.mktemp("guarded")
     (home / "secret.txt").write_text("secret of another program")
-    with replica(home, REPLICA_CACHE=str(home / "cache")) as world:
-        yield world, home
+    with replica(home, REPLICA_CACHE=str(home / "cache")) as running:
+        yield running, home
 
 
 WAYS_OUT = [
@@ -269,10 +269,10 @@ ROOTS = [
 
 @pytest.mark.parametrize(("host", "root"), ROOTS)
 def test_no_path_leads_out_of_the_holdings(guarded, host: str, root: str) -> None:
-    world, home = guarded
+    running, home = guarded
     before = sorted(home.rglob("*"))
     for way in WAYS_OUT:
-        with connection(world.proxy) as client:
+        with connection(running.proxy) as client:
             client.sendall(request_head(root + way, host))
             head, _, body = all_of(client).partition(b"\r\n\r\n")
         assert head.split()[1] in (b"400", b"403", b"404"), (way, head)
@@ -308,14 +308,14 @@ def pieces() -> Iterator[bytes]:
 @pytest.mark.parametrize("url", [INVOKE, SYNC, SIA])
 @pytest.mark.parametrize("announced", [True, False], ids=["announced", "in chunks"])
 def test_oversized_bodies_are_refused_and_not_kept(guarded, url: str, announced: bool) -> None:
-    world, _ = guarded
-    process = psutil.Process(world.process.pid)
+    running, _ = guarded
+    process = psutil.Process(running.process.pid)
     before = process.memory_info().rss
     answer = requests.post(
         url,
         data=b"a" * 50_000_000 if announced else pieces(),
-        proxies=dict.fromkeys(("http", "https"), world.proxy),
-        verify=world.environment["SSL_CERT_FILE"],
+        proxies=dict.fromkeys(("http", "https"), running.proxy),
+        verify=running.environment["SSL_CERT_FILE"],
     )
     assert answer.status_code == 413
     assert str(BODY_LIMIT) in answer.text

@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tqdm import tqdm
 
-from tools import run_record
+from tools import run_notebooks, run_record
 from tools.execution import Result, Section, run
 from tools.notebook_files import sources, walkthroughs
 from tools.pages import index_page
@@ -70,6 +70,18 @@ def test_a_typo_lists_the_notebooks_there_are(capsys) -> None:
     assert caught.value.code == 2
     names = ", ".join(source.stem for source in sources([]))
     assert f"there are {names}" in capsys.readouterr().err
+
+
+def test_pages_that_cannot_be_written_are_told_before_anything_runs(
+    monkeypatch, tmp_path: Path, capsys
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(run_notebooks, "BUILD", tmp_path / "file" / "build")
+    with pytest.raises(SystemExit) as caught:
+        main([])
+    assert caught.value.code == 1
+    message = f"cannot write pages to {tmp_path / 'file' / 'build'}: Not a directory\n"
+    assert capsys.readouterr().err == message
 
 
 def test_help_says_what_can_be_run(capsys) -> None:

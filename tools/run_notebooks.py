@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import nbformat
 from nbformat import NotebookNode
@@ -38,15 +39,24 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(str(error))
     os.environ.setdefault("ARCHIVES", "replica")
     try:
+        _make_folder()
+    except OSError as error:
+        parser.exit(1, f"cannot write pages to {BUILD}: {error.strerror}\n")
+    try:
         return _run(paths)
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped; what is in build/ may be of an earlier run\n")
         return 130
 
 
+def _make_folder() -> None:
+    """Make the folder of the pages, and see whether a file can be written there."""
+    BUILD.mkdir(exist_ok=True)
+    TemporaryFile(dir=BUILD).close()
+
+
 def _run(paths: list[Path]) -> int:
     data = make_data() if os.environ["ARCHIVES"] == "replica" else {"files": 0, "seconds": 0}
-    BUILD.mkdir(exist_ok=True)
     results = run_all(paths, BUILD)
     write_record(BUILD / "run.json", results, data)
     (BUILD / "index.html").write_text(index_page(results), encoding="utf-8")

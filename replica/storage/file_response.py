@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 
 from replica.holdings import Product
 from replica.storage.cache import digest, ensure, is_made, path_of
+from replica.storage.conditions import Version, unmet
 
 #: All files carry the same date, so that answers repeat to the byte.
 LAST_MODIFIED = 1_763_000_000
@@ -37,15 +39,26 @@ class ProductResponse(FileResponse):
         self.headers["last-modified"] = formatdate(LAST_MODIFIED, usegmt=True)
 
 
+def version_of(product: Product) -> Version:
+    """Return what tells this version of a product's file."""
+    return Version(digest(product), datetime.fromtimestamp(LAST_MODIFIED, UTC))
+
+
+def unmet_response(product: Product, status: int) -> Response:
+    """Answer a request whose condition does not hold, without a body."""
+    date = formatdate(LAST_MODIFIED, usegmt=True)
+    return Response(None, status, {"etag": f'"{digest(product)}"', "last-modified": date})
+
+
 async def product_response(
     request: Request, product: Product, media_type: str, headers: dict[str, str] | None = None
-) -> FileResponse:
+) -> Response:
     """Answer a GET or HEAD of a product; the file is made first if need be.
 
     Parameters
     ----------
     request : Request
-        Its Range header is honoured by the response.
+        Its Range header and its conditions are honoured.
     product : Product
         What to send.
     media_type : str
@@ -53,6 +66,8 @@ async def product_response(
     headers : dict, optional
         More headers of the answer.
     """
+    if failed := unmet(request.headers, version_of(product)):
+        return unmet_response(product, failed[0])
     path = await file_of(product)
     etag = {"etag": f'"{digest(product)}"'}
     return ProductResponse(path, media_type=media_type, headers=etag | (headers or {}))

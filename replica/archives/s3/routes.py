@@ -1,7 +1,7 @@
 """Read-only S3: objects with Range, HEAD, listings, and S3's own error documents.
 
 After the Amazon S3 API reference: GetObject, HeadObject, ListObjects, ListObjectsV2,
-HeadBucket, GetBucketLocation, and "Error responses".
+HeadBucket, GetBucketLocation, conditional requests, and "Error responses".
 """
 
 from __future__ import annotations
@@ -18,14 +18,24 @@ from starlette.routing import BaseRoute, Route
 from replica.holdings import Product, buckets, select
 from replica.protocols.s3_listing import ListingError, Page, continuation_token, page
 from replica.storage.cache import digest
-from replica.storage.file_response import file_of, product_response
+from replica.storage.conditions import unmet
+from replica.storage.file_response import (
+    file_of,
+    product_response,
+    unmet_response,
+    version_of,
+)
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 #: The date that every object carries; see `replica.storage.file_response.LAST_MODIFIED`.
 LISTED_DATE = "2025-11-13T02:13:20.000Z"
 
-_ONE_RANGE = re.compile(r"bytes=(?:(\d+)-(\d*)|-(\d+))")
-_METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE"]
+_ONE_RANGE = re.compile(r"bytes=(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))")
+_METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
+#: Parts of a bucket or object that have a right of their own, which visitors do not have.
+_CLOSED = frozenset(
+    ("acl", "attributes", "legal-hold", "policy", "retention", "tagging", "uploads", "versions")
+)
 
 
 async def _virtual_hosted(request: Request) -> Response:
@@ -43,7 +53,11 @@ async def _answer(request: Request, bucket: str, key: str) -> Response:
     if bucket and bucket not in buckets():
         message = "The specified bucket does not exist"
         return _error(404, "NoSuchBucket", message, resource, BucketName=bucket)
-    if not bucket or request.method not in ("GET", "HEAD"):
+    if request.method == "OPTIONS":
+        message = "CORSResponse: CORS is not enabled for this bucket."
+        return _error(403, "AccessForbidden", message, resource, Method="OPTIONS")
+    closed = _CLOSED & set(request.query_params)
+    if not bucket or closed or request.method not in ("GET", "HEAD"):
         return _error(403, "AccessDenied", "Access Denied", resource)
     answer = await (_object(request, bucket, key) if key else _bucket(request, bucket))
     answer.headers["x-amz-bucket-region"] = buckets()[bucket]
@@ -55,13 +69,24 @@ async def _object(request: Request, bucket: str, key: str) -> Response:
     if not products:
         message = "The specified key does not exist."
         return _error(404, "NoSuchKey", message, f"/{bucket}/{key}", Key=key)
+    if failed := unmet(request.headers, version_of(products[0])):
+        return _unmet(*failed, products[0])
     asked = _ONE_RANGE.fullmatch(request.headers.get("range", ""))
-    if asked is None:
+    if asked is None or (asked[2] and int(asked[2]) < int(asked[1])):
         _ignore_range(request)
     elif not _satisfiable(asked, size := await _size(products[0])):
         message = "The requested range is not satisfiable"
         return _error(416, "InvalidRange", message, f"/{bucket}/{key}", ActualObjectSize=str(size))
     return await product_response(request, products[0], "binary/octet-stream")
+
+
+def _unmet(status: int, condition: str, product: Product) -> Response:
+    """Answer that a condition does not hold: with a document only where S3 has one."""
+    if status == 304:
+        return unmet_response(product, status)
+    message = "At least one of the pre-conditions you specified did not hold"
+    resource = f"/{product.bucket}/{product.key}"
+    return _error(status, "PreconditionFailed", message, resource, Condition=condition)
 
 
 def _satisfiable(asked: re.Match[str], size: int) -> bool:

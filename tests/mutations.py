@@ -127,6 +127,10 @@ MUTATIONS = {
             ("MAST observations", "new", "field sourceDensity"),
             ("MAST observations", "gone", "key data[].srcDen"),
             ("MAST observations", "new", "key data[].sourceDensity"),
+            ("MAST Hubble observations", "gone", "field srcDen"),
+            ("MAST Hubble observations", "new", "field sourceDensity"),
+            ("MAST Hubble observations", "gone", "key data[].srcDen"),
+            ("MAST Hubble observations", "new", "key data[].sourceDensity"),
         ),
     ),
     "type of a MAST column": Mutation(
@@ -145,6 +149,7 @@ MUTATIONS = {
         (
             ("MAST observations", "gone", "key paging.rowsTotal"),
             ("MAST products", "gone", "key paging.rowsTotal"),
+            ("MAST Hubble observations", "gone", "key paging.rowsTotal"),
         ),
     ),
     "kind of a JSON value": Mutation(
@@ -154,6 +159,7 @@ MUTATIONS = {
         (
             ("MAST observations", "changed", "key msg"),
             ("MAST products", "changed", "key msg"),
+            ("MAST Hubble observations", "changed", "key msg"),
         ),
     ),
     "JSON key of the path look-up": Mutation(
@@ -179,6 +185,30 @@ MUTATIONS = {
             ("Pan-STARRS header", "gone", "COMPRESSED_IMAGE BSOFTEN"),
             ("Pan-STARRS header", "new", "COMPRESSED_IMAGE SOFTENB"),
         ),
+    ),
+    "instrument of a Hubble file": Mutation(
+        "u2u60201t_drz.fits",
+        "INSTRUME= 'WFPC2   '",
+        "INSTRUME= 'WFC3    '",
+        (("Hubble header", "changed", "HDU 0 INSTRUME"),),
+    ),
+    "datatype of a cutout": Mutation(
+        "archives/irsa/files.py",
+        "fits.PrimaryHDU(part.data, header)",
+        "fits.PrimaryHDU(part.data.astype('f8'), header)",
+        (("IRSA cutout", "changed", "HDU 0 BITPIX"),),
+    ),
+    "datatype of a column of TAP": Mutation(
+        "archives/irsa/routes.py",
+        'Field("collection")',
+        'Field("collection", "unicodeChar*")',
+        (("IRSA TAP", "changed", "field collection"),),
+    ),
+    "UCD of a column of a cone search": Mutation(
+        "archives/heasarc/facts.py",
+        '"instr.setup"',
+        '"instr.filter"',
+        (("HEASARC cone search", "changed", "field grating"),),
     ),
     "JSON key of the name resolver": Mutation(
         "archives/mast/resolver.py",

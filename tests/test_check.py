@@ -156,7 +156,9 @@ def test_lost_rows_are_gone_and_what_depends_on_them_is_drift(tmp_path: Path):
         found = check_against(source, tmp_path)
     assert found.code == 10
     assert {"rows", "row with sia_bp_id W1"} <= set(found.of("IRSA image search")["gone"])
-    assert found.named("drift") == {"IRSA image search", "AllWISE folder", "AllWISE header"}
+    assert found.named("drift") == {
+        *("IRSA image search", "AllWISE folder", "AllWISE header", "IRSA cutout")
+    }
     assert "IRSA image search did not tell" in found.of("AllWISE header")["not_asked"]
 
 
@@ -368,8 +370,16 @@ def test_the_services_are_asked_what_the_notebooks_ask(
     sent.clear()
     ask_all(shared_replica)
     own = {each for each in sent if not each[1].endswith(".amazonaws.com")}
-    # The notebooks give positions; readers who give names ask the resolver.
-    assert {each[1] for each in own - by_notebooks} == {"mastresolver.stsci.edu"}
+    # The notebooks give positions, look at the object store and at Pan-STARRS only; readers also
+    # give names, search by cone, query tables, cut out on the server, and look at Hubble.
+    more = {(host, path.split("/")[1]) for _, host, path, *_ in own - by_notebooks}
+    assert more == {
+        ("mastresolver.stsci.edu", "Santa-war"),
+        ("heasarc.gsfc.nasa.gov", "xamin"),
+        ("irsa.ipac.caltech.edu", "TAP"),
+        ("irsa.ipac.caltech.edu", "ibe"),
+        ("mast.stsci.edu", "api"),
+    }
 
 
 def test_the_buckets_are_listed_as_s3fs_lists_them(shared_replica: RunningReplica):

@@ -267,8 +267,13 @@ def test_tap_cuts_at_maxrec_and_says_so(tap) -> None:
 
 def test_cone_search_finds_the_observations_within_the_radius() -> None:
     service = pyvo.dal.SCSService(f"{HOST}/xamin/vo/cone?showoffsets&table=chanmaster&")
-    assert list(service.search(pos=CAS_A, radius=0.1)["obsid"]) == ["4634", "1952"]
-    assert len(service.search(pos=(10, 10), radius=1)) == 0
+    found = service.search(pos=CAS_A, radius=0.1)
+    assert list(found["obsid"]) == ["4634", "1952"]
+    places = SkyCoord(found["ra"], found["dec"], unit="deg")
+    assert list(found["Search_Offset"]) == pytest.approx(CAS_A.separation(places).arcmin, abs=6e-5)
+    nothing = service.search(pos=(10, 10), radius=1)
+    assert len(nothing) == 0
+    assert nothing.fielddescs[-1].datatype == "double"
 
 
 def test_astroquery_finds_observations_and_their_folders_in_the_cloud() -> None:

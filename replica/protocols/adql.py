@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from replica.protocols import adql_functions
@@ -140,12 +141,17 @@ def query(tables: Iterable[Table], adql: str, maxrec: int, limit: Limit | None =
 
     tree = adql_syntax.read(adql)
     scope = adql_syntax.resolve(tree, _Catalogue(tables).find)
-    adql_syntax.convert_units(tree, lambda column: _shown(column, scope).unit)
+    adql_syntax.convert_units(tree, partial(_unit, scope))
     _refuse_unknown(adql_syntax.functions(tree))
-    sources = adql_syntax.sources(tree)
+    shown = adql_syntax.sources(tree)
     names, rows = _run(scope.values(), adql_syntax.write(tree), maxrec, limit or Limit(TIMEOUT))
-    fields = _fields(names, rows, sources, scope)
+    fields = _fields(names, rows, shown, scope)
     return Answer(fields, rows[:maxrec], len(rows) > maxrec)
+
+
+def _unit(scope: Mapping[str, Table], name: str, alias: str) -> str:
+    column = _column(name, alias, scope)
+    return column.unit if column else ""
 
 
 class _Catalogue:
@@ -235,31 +241,41 @@ def _fetch(cursor: sqlite3.Cursor, maxrec: int) -> list[tuple[Any, ...]]:
 def _fields(
     names: Sequence[str],
     rows: Sequence[tuple[Any, ...]],
-    sources: Mapping[str, exp.Column | None],
+    shown: Mapping[str, exp.Expression],
     scope: Mapping[str, Table],
 ) -> tuple[Field, ...]:
-    """Metadata of the columns: what they show, or what their values are."""
+    """Metadata of the columns; a name that occurs again gets a number."""
     fields: list[Field] = []
     for n, name in enumerate(names):
         values = [row[n] for row in rows if row[n] is not None]
-        known = _shown(sources.get(name, name), scope)
-        fits = known.name and (not values or known.is_text == _all(values, str))
-        field = known if fits else Field(name, _datatype(values))
-        # A name that occurs again gets a number.
+        field = _field(name, values, shown.get(name), scope)
         earlier = sum(other.lower() == name.lower() for other in names[:n])
-        changed = field.name.lower() != name.lower() or earlier
-        again = f"{name}_{earlier + 1}" if earlier else name
-        fields.append(replace(field, name=again) if changed else field)
+        fields.append(replace(field, name=f"{name}_{earlier + 1}") if earlier else field)
     return tuple(fields)
 
 
-def _shown(column: exp.Column | str | None, scope: Mapping[str, Table]) -> Field:
-    """Metadata of a column of the tables in scope; without a name if it is none of them."""
-    name = column if isinstance(column, str) or column is None else column.name
-    alias = "" if isinstance(column, str) or column is None else column.table.lower()
-    tables = [scope[alias]] if alias in scope else scope.values()
-    found = (field for table in tables for field in table.fields if name)
-    return next((field for field in found if field.name.lower() == str(name).lower()), Field(""))
+def _field(
+    name: str, values: list[Any], shown: exp.Expression | None, scope: Mapping[str, Table]
+) -> Field:
+    """Metadata of one column: that of the table's column that it shows, or what its values are."""
+    from replica.protocols import adql_syntax
+
+    # Without an expression it comes from a ``*``.
+    if shown is None or adql_syntax.is_column(shown):
+        known = _column(shown.name if shown else name, shown.table if shown else "", scope)
+        if known and (not values or known.is_text == _all(values, str)):
+            same = known.name.lower() == name.lower()
+            return known if same else replace(known, name=name)
+    if shown is not None and not values:
+        return Field(name, adql_syntax.datatype(shown))
+    return Field(name, _datatype(values))
+
+
+def _column(name: str, alias: str, scope: Mapping[str, Table]) -> Field | None:
+    """The column with that name, of one table or of all in scope."""
+    tables = [scope[alias.lower()]] if alias.lower() in scope else scope.values()
+    fields = (field for table in tables for field in table.fields)
+    return next((field for field in fields if field.name.lower() == name.lower()), None)
 
 
 def _datatype(values: list[Any]) -> str:

@@ -25,6 +25,12 @@ MAX_PATTERN = 5_000
 #: Functions of SQLite that are functions of ADQL (or common beside it) as they are.
 BUILT_IN = frozenset(("abs", "avg", "coalesce", "count", "lower", "max", "min", "sum", "upper"))
 
+#: Functions whose value is a text, or of the kind of their arguments; the others give numbers.
+NOT_NUMERIC = frozenset(
+    ("box", "centroid", "circle", "coalesce", "coordsys", "ivo_string_agg", "lower", "max", "min")
+    + ("moc", "point", "polygon", "region", "split_part", "upper")
+)
+
 
 def register(connection: sqlite3.Connection, check: Check) -> list[str]:
     """Make the functions known to a connection.

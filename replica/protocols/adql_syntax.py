@@ -18,6 +18,7 @@ from sqlglot.generators.sqlite import SQLiteGenerator
 from sqlglot.parsers.sqlite import SQLiteParser
 from sqlglot.tokens import TokenType
 
+from replica.protocols import adql_functions
 from replica.protocols.adql import QueryError, Table
 
 #: The words of ADQL 2.1, section 2.1.2, of which a query can be made, and common
@@ -189,7 +190,7 @@ def _rename(table: exp.Table, name: str) -> None:
     table.set("catalog", None)
 
 
-def convert_units(tree: exp.Query, unit_of: Callable[[exp.Column], str]) -> None:
+def convert_units(tree: exp.Query, unit_of: Callable[[str, str], str]) -> None:
     """Multiply a column by a factor in place of each ``IN_UNIT(column, 'unit')``.
 
     Parameters
@@ -197,7 +198,8 @@ def convert_units(tree: exp.Query, unit_of: Callable[[exp.Column], str]) -> None
     tree : sqlglot.exp.Query
         The query.
     unit_of : callable
-        Returns the unit of a column, empty if it has none.
+        Returns the unit of a column, given its name and the alias of its table; empty if it
+        has none.
 
     Raises
     ------
@@ -209,7 +211,8 @@ def convert_units(tree: exp.Query, unit_of: Callable[[exp.Column], str]) -> None
             column, unit, *more = [*call.expressions, None, None]
             if not isinstance(column, exp.Column) or not isinstance(unit, exp.Literal) or more[2:]:
                 raise QueryError("IN_UNIT takes a column and a unit: IN_UNIT(ra, 'rad')")
-            factor = exp.Literal.number(repr(_factor(column.name, unit_of(column), unit.name)))
+            given = unit_of(column.name, column.table)
+            factor = exp.Literal.number(repr(_factor(column.name, given, unit.name)))
             call.replace(exp.paren(exp.Mul(this=column.copy(), expression=factor)))
 
 
@@ -277,17 +280,30 @@ def _name(expression: exp.Expression) -> str:
     return "case" if isinstance(expression, exp.Case) else "column"
 
 
-def sources(tree: exp.Query) -> dict[str, exp.Column | None]:
-    """Names of the columns of an answer, each with the column of a table that it shows.
-
-    None stands for an expression; what a ``*`` gives is not named.
-    """
+def sources(tree: exp.Query) -> dict[str, exp.Expression]:
+    """Names of the columns of an answer, each with what it shows; those of a ``*`` not named."""
     select: Any = tree
     while not isinstance(select, exp.Select):
         select = select.this
-    found: dict[str, exp.Column | None] = {}
-    for each in select.expressions:
-        shown = each.unalias()
-        if not each.is_star:
-            found[each.alias_or_name] = shown if isinstance(shown, exp.Column) else None
-    return found
+    return {each.alias_or_name: each.unalias() for each in select.expressions if not each.is_star}
+
+
+def is_column(shown: exp.Expression) -> bool:
+    """Whether what is shown is a column as it is."""
+    return isinstance(shown, exp.Column)
+
+
+def datatype(shown: exp.Expression) -> str:
+    """Datatype of an expression of which no values are known."""
+    if isinstance(shown, exp.Paren):
+        return datatype(shown.this)
+    if isinstance(shown, exp.Cast):
+        is_number = shown.to.this in exp.DataType.NUMERIC_TYPES
+    elif isinstance(shown, exp.Anonymous):
+        if shown.name.lower() == "count":
+            return "long"
+        is_number = shown.name.lower() not in adql_functions.NOT_NUMERIC
+    else:
+        is_number = isinstance(shown, exp.Neg | exp.Binary) or shown.is_number
+        is_number = is_number and not isinstance(shown, exp.DPipe)
+    return "double" if is_number else "char*"

@@ -7,7 +7,7 @@ from starlette.datastructures import MultiDict
 from replica.protocols.dali import RequestError, numbers
 
 
-def cone_query(params: MultiDict, table: str) -> str:
+def cone_query(params: MultiDict, table: str, *, offsets: bool = False) -> str:
     """Write the ADQL that selects the rows within SR degrees of RA and DEC.
 
     Parameters
@@ -16,6 +16,8 @@ def cone_query(params: MultiDict, table: str) -> str:
         Parameters by their names in capitals.
     table : str
         Name of the table; its positions are in the columns ``ra`` and ``dec``.
+    offsets : bool
+        Whether a column ``Search_Offset`` tells the distance in arcminutes, as at HEASARC.
 
     Raises
     ------
@@ -25,5 +27,9 @@ def cone_query(params: MultiDict, table: str) -> str:
     values = [numbers(name, params.get(name, "")) for name in ("RA", "DEC", "SR")]
     if [len(value) for value in values] != [1, 1, 1]:
         raise RequestError("RA, DEC and SR are needed, each one number of degrees")
-    circle = ", ".join(str(value[0]) for value in values)
-    return f"SELECT * FROM {table} WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE({circle}))"
+    ra, dec, radius = (value[0] for value in values)
+    offset = f", ROUND(60 * DISTANCE(ra, dec, {ra}, {dec}), 4) AS Search_Offset"
+    return (
+        f"SELECT *{offset if offsets else ''} FROM {table} "
+        f"WHERE 1 = CONTAINS(POINT(ra, dec), CIRCLE({ra}, {dec}, {radius}))"
+    )

@@ -62,6 +62,12 @@ QUESTIONS = (
         ),
         after="HEASARC links",
     ),
+    Question(
+        "HEASARC cone search",
+        "https://heasarc.gsfc.nasa.gov/xamin/vo/cone?showoffsets&table=chanmaster",
+        VOTable(Row({"name": "Crab Nebula", "detector": "ACIS-S"}, cells=("status", "type"))),
+        {"RA": "83.63321", "DEC": "22.01446", "SR": "0.02", "VERB": "2"},
+    ),
     Question("ROSAT folder", _HEASARC_BUCKET, documents.listing, listing_query(_ROSAT)),
     Question(
         "ROSAT file",

@@ -62,7 +62,8 @@ async def search_cone(request: Request) -> Response:
 def _cone(params: MultiDict) -> bytes:
     if params.get("TABLE", "").lower() != chanmaster.TABLE:
         raise RequestError("the replica holds the table chanmaster only")
-    answer = query(_tables(), cone_query(params, chanmaster.TABLE), MAXREC)
+    adql = cone_query(params, chanmaster.TABLE, offsets="SHOWOFFSETS" in params)
+    answer = query(_tables(), adql, MAXREC)
     return votable.results(answer.fields, answer.rows)
 
 

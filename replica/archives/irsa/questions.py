@@ -1,4 +1,4 @@
-"""What the drift check asks of IRSA: what the notebooks ask, in their order."""
+"""What the drift check asks of IRSA: what the notebooks ask, in their order, and then more."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ QUESTIONS = (
                 captures={
                     "wise_bucket": "cloud_access aws.bucket_name",
                     "wise_key": "cloud_access aws.key",
+                    "wise_coverage": "cov_url",
                 },
             )
         ),
@@ -46,5 +47,23 @@ QUESTIONS = (
         ),
         bytes=2**16,
         after="IRSA image search",
+    ),
+    Question(
+        "IRSA cutout",
+        "$wise_coverage",
+        Headers("HDU 0", ("BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "CTYPE1", "CTYPE2")),
+        {"center": _CRAB, "size": "60pix", "gzip": "false"},
+        after="IRSA image search",
+    ),
+    Question(
+        "IRSA TAP",
+        "https://irsa.ipac.caltech.edu/TAP/sync",
+        VOTable(Row({"collection": "wise_allwise"}, cells=("collection",))),
+        # What `astroquery.ipac.irsa.Irsa.list_collections` asks.
+        form={
+            "REQUEST": "doQuery",
+            "LANG": "ADQL",
+            "QUERY": "SELECT DISTINCT collection from caom.observation ORDER by collection",
+        },
     ),
 )

@@ -1,4 +1,4 @@
-"""What the drift check asks of MAST: what the notebooks ask, in their order."""
+"""What the drift check asks of MAST: what the notebooks ask, in their order, and then more."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ _PS1_NEAR_CRAB = {
     "filters": [
         {"paramName": "obs_collection", "separator": ";", "values": ["PS1"]},
         {"paramName": "instrument_name", "values": ["GPC1"]},
+    ],
+    "position": "83.63321, 22.01446, 0.00889",
+}
+
+_HUBBLE_NEAR_CRAB = {
+    "columns": "*",
+    "filters": [
+        {"paramName": "obs_collection", "separator": ";", "values": ["HST"]},
+        {"paramName": "instrument_name", "values": ["WFPC2/WFC"]},
     ],
     "position": "83.63321, 22.01446, 0.00889",
 }
@@ -82,6 +91,26 @@ QUESTIONS = (
         ),
         bytes=2**18,
         after="MAST path look-up",
+    ),
+    Question(
+        "MAST Hubble observations",
+        _INVOKE,
+        portal.Rows(
+            Row(
+                {"filters": "F502N", "dataURL": "*_drz.fits"},
+                cells=("obs_collection", "instrument_name", "dataproduct_type", "dataURL"),
+                captures={"hubble_uri": "dataURL"},
+            )
+        ),
+        form=_invoke("Mast.Caom.Filtered.Position", _HUBBLE_NEAR_CRAB),
+    ),
+    Question(
+        "Hubble header",
+        "https://mast.stsci.edu/api/v0.1/Download/file",
+        Headers("HDU 0", ("TELESCOP", "INSTRUME", "FILTNAM1", "CTYPE1", "CTYPE2")),
+        {"uri": "$hubble_uri"},
+        bytes=2**16,
+        after="MAST Hubble observations",
     ),
     Question(
         "MAST name resolver",

@@ -27,8 +27,10 @@ BUILT_IN = frozenset(("abs", "avg", "coalesce", "count", "lower", "max", "min", 
 
 #: Functions whose value is a text, or of the kind of their arguments; the others give numbers.
 NOT_NUMERIC = frozenset(
-    ("box", "centroid", "circle", "coalesce", "coordsys", "ivo_string_agg", "lower", "max", "min")
-    + ("moc", "point", "polygon", "region", "split_part", "upper")
+    (
+        *("box", "centroid", "circle", "coalesce", "coordsys", "ivo_string_agg", "lower", "max"),
+        *("min", "moc", "point", "polygon", "region", "split_part", "upper"),
+    )
 )
 
 

@@ -19,6 +19,14 @@ from typing import NoReturn
 from replica.check import EXIT_CODES
 from replica.middleware.faults import FaultError, fault
 from replica.middleware.throttle import Throttle, ThrottleError, bandwidth, latency
+from replica.recordings import RecordingError
+from replica.recordings.options import (
+    add_record,
+    add_recording,
+    add_replay_options,
+    recording_command,
+    source_of,
+)
 from replica.server import CERTIFI_SHIM, LOOPBACK, Replica, Settings, running
 from replica.storage.build import build
 
@@ -32,15 +40,19 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command == "build":
         return build(options.pattern, jobs=options.jobs)
-    if options.command == "run" and not options.program:
-        parser.error("run needs a command: python -m replica run -- COMMAND")
+    if options.command in ("run", "record") and not options.program:
+        parser.error(f"{options.command} needs a command: give it after --")
     if options.command == "check":
         _refuse_wrong_source(parser, options)
+    if options.command == "record" and "ARCHIVES_RECORDING" in os.environ:
+        parser.error("the proxies of this environment lead to a recording, not to the network")
     try:
+        if options.command == "recording":
+            return recording_command(options)
         return asyncio.run(_with_replica(_settings(options), _work(options)))
     except KeyboardInterrupt:
         return 130
-    except OSError as error:
+    except (OSError, RecordingError) as error:
         print(f"replica: {error}", file=sys.stderr)  # noqa: T201
         return 1
 
@@ -48,13 +60,17 @@ def main(arguments: list[str] | None = None) -> int:
 async def _with_replica(settings: Settings, work: Callable[[Replica], Awaitable[int]]) -> NoReturn:
     async with running(settings) as replica:
         status = await work(replica)
+    if replica.summary:
+        print(f"replica: {replica.summary}", file=sys.stderr)  # noqa: T201
     # Threads may still make a file, or run a query.  Python would wait for them at its end.
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)
+    os._exit(status or int(settings.source.failed))
 
 
 def _work(options: argparse.Namespace) -> Callable[[Replica], Awaitable[int]]:
+    if options.command == "record":
+        return lambda replica: _record(replica, options.program)
     if options.command == "run":
         return lambda replica: _run(replica, options.program)
     if options.command == "check":
@@ -91,9 +107,7 @@ def _introduction(replica: Replica, *, as_json: bool) -> str:
         facts = {"proxy": replica.proxy, "certificate": str(replica.certificate)}
         return json.dumps(facts | {"environment": replica.environment}) + "\n"
     lines = [f"export {name}={shlex.quote(value)}" for name, value in replica.environment.items()]
-    return "\n".join(
-        ["# The replica answers with simulated data until Ctrl-C. In another shell:", *lines, ""]
-    )
+    return "\n".join([f"# {replica.source.sentence} Until Ctrl-C, in another shell:", *lines, ""])
 
 
 async def _run(replica: Replica, program: list[str]) -> int:
@@ -115,6 +129,13 @@ async def _run(replica: Replica, program: list[str]) -> int:
     loop.add_signal_handler(signal.SIGTERM, child.terminate)
     status = await child.wait()
     return status if status >= 0 else 128 - status
+
+
+async def _record(replica: Replica, program: list[str]) -> int:
+    from replica.recordings.commands import showing_progress
+
+    async with showing_progress(replica.source):
+        return await _run(replica, program)
 
 
 def _refuse_wrong_source(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -145,12 +166,15 @@ def _before(folder: str, variable: str) -> str:
 def _settings(options: argparse.Namespace) -> Settings:
     if options.command == "check":
         return Settings()
+    if options.command == "record":
+        return Settings(log=options.log, source=source_of(options))
     return Settings(
         address=options.address,
         port=options.port,
         log=options.log,
         throttle=Throttle(options.latency, options.bandwidth),
         faults=options.fault,
+        source=source_of(options),
     )
 
 
@@ -168,7 +192,13 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run a command whose HTTP goes to the replica")
     for command in (serve, run):
         _add_server_options(command)
+        add_replay_options(command)
+    serve.add_argument(
+        "--record", action="store_true", help="ask the network for what --recording has not"
+    )
     run.add_argument("program", nargs="*", metavar="COMMAND", help="after --, with its arguments")
+    add_record(commands)
+    add_recording(commands)
     _add_check(commands)
     make = commands.add_parser("build", help="make data now rather than on first request")
     make.add_argument("pattern", nargs="*", help="keys to make, such as '*-w1-int-3.fits'")

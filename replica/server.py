@@ -12,7 +12,6 @@ from pathlib import Path
 
 import uvicorn
 
-from replica.application import application, refusal
 from replica.middleware.access_log import AccessLog, AccessLogMiddleware
 from replica.middleware.faults import Fault, FaultInjectionMiddleware
 from replica.middleware.throttle import Throttle, ThrottleMiddleware
@@ -20,6 +19,7 @@ from replica.proxy.certificates import Certificates
 from replica.proxy.client_connection import ClientConnectionMiddleware
 from replica.proxy.proxy import Proxy
 from replica.run_folder import run_folder
+from replica.source import Evaluation, Source
 
 LOOPBACK = "127.0.0.1"
 ASTROPY_CACHE = "astropy-cache"
@@ -41,6 +41,8 @@ class Settings:
         The network to play.
     faults : list of Fault
         Ways to fail.
+    source : Source
+        What answers.
     """
 
     address: str = LOOPBACK
@@ -48,34 +50,53 @@ class Settings:
     log: Path | None = None
     throttle: Throttle = field(default_factory=Throttle)
     faults: list[Fault] = field(default_factory=list)
+    source: Source = field(default_factory=Evaluation)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Replica:
-    """A running replica: the proxy's address and the certificate to trust."""
+    """A running replica.
+
+    Attributes
+    ----------
+    proxy : str
+        The proxy's address.
+    certificate : pathlib.Path
+        The certificate to trust.
+    source : Source
+        What answers.
+    summary : str
+        Once it has ended, what there is to say.
+    """
 
     proxy: str
     certificate: Path
+    source: Source
+    summary: str = ""
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables that send every HTTP client of the field to the replica."""
         # aiohttp looks at the proxy variables only when told to.
         through_proxy = json.dumps({"client_kwargs": {"trust_env": True}})
-        bundle = ("REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
+        bundle = (
+            "REQUESTS_CA_BUNDLE",
+            "AWS_CA_BUNDLE",
+            "SSL_CERT_FILE",
+            "CURL_CA_BUNDLE",
+        )
         proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), self.proxy)
         proxies["NO_PROXY"] = "localhost,127.0.0.1,::1"
         # curl reads http_proxy in small letters only.
         return {
             **proxies,
             **{name.lower(): value for name, value in proxies.items()},
-            **dict.fromkeys(bundle, str(self.certificate)),
+            **dict.fromkeys((*bundle, "PIP_CERT"), str(self.certificate)),
             **dict.fromkeys(("FSSPEC_HTTP", "FSSPEC_HTTPS"), through_proxy),
             "AWS_EC2_METADATA_DISABLED": "true",
             # Simulated files must not stay in the user's cache under the real addresses.
             "ASTROPY_CACHE_DIR": str(self.certificate.with_name(ASTROPY_CACHE)),
-            "ARCHIVES": "replica",
-            "ARCHIVES_REPLICA": self.proxy,
+            **self.source.environment(self.proxy),
         }
 
 
@@ -86,17 +107,21 @@ async def running(settings: Settings) -> AsyncIterator[Replica]:
         (folder / ASTROPY_CACHE).mkdir()
         certificates = Certificates(folder / "replica-authority.pem")
         access_log = AccessLog(settings.log)
+        await settings.source.open()
         listener = _loopback_socket()
-        door = Proxy(listener.getsockname(), certificates, refusal, access_log)
+        door = Proxy(listener.getsockname(), certificates, settings.source.refusal, access_log)
         backend = _http_server(settings, door, access_log)
         task = asyncio.create_task(backend.serve(sockets=[listener]))
         front = await door.listen(settings.address, settings.port)
+        source = settings.source
+        replica = Replica(_url(front.sockets[0]), certificates.authority_file, source)
         try:
-            yield Replica(_url(front.sockets[0]), certificates.authority_file)
+            yield replica
         finally:
             front.close()
             await door.close()
             await _end(backend, task)
+            replica.summary = await settings.source.close()
             access_log.close()
 
 
@@ -121,11 +146,19 @@ def _loopback_socket() -> socket.socket:
 
 
 def _http_server(settings: Settings, door: Proxy, access_log: AccessLog) -> uvicorn.Server:
-    faulty = FaultInjectionMiddleware(application(), settings.faults)
+    faulty = FaultInjectionMiddleware(settings.source.application(door), settings.faults)
     logged = AccessLogMiddleware(ThrottleMiddleware(faulty, settings.throttle), access_log)
     app = ClientConnectionMiddleware(logged, door.client_of)
     config = uvicorn.Config(
-        app, http="httptools", lifespan="off", log_config=None, timeout_keep_alive=300
+        app,
+        http="httptools",
+        lifespan="off",
+        log_config=None,
+        timeout_keep_alive=300,
+        # A client's X-Forwarded-For must not change the port by which its connection is known.
+        proxy_headers=False,
+        date_header=settings.source.own_headers,
+        server_header=settings.source.own_headers,
     )
     return _QuietServer(config)
 

@@ -31,9 +31,20 @@ class AccessLog:
             self._file.close()
 
     def write(
-        self, *, host: str, method: str, path: str, status: int, sent: int, range: str = ""
+        self,
+        *,
+        host: str,
+        method: str,
+        path: str,
+        status: int,
+        sent: int,
+        range: str = "",
+        answered_by: str = "",
     ) -> None:
-        """Write one line: time, host, method, path with query, range, status, bytes sent."""
+        """Write one line: time, host, method, path with query, range, status, bytes sent.
+
+        With recordings it also says who answered.
+        """
         if self._file is None:
             return
         entry = {
@@ -44,7 +55,7 @@ class AccessLog:
             "range": range,
             "status": status,
             "bytes": sent,
-        }
+        } | ({"answered_by": answered_by} if answered_by else {})
         try:
             self._file.write(json.dumps(entry) + "\n")
         except OSError as error:
@@ -85,4 +96,5 @@ class AccessLogMiddleware:
             range=headers.get("range", ""),
             status=answer["status"],
             sent=0 if scope["method"] == "HEAD" else answer["sent"],
+            answered_by=scope.get("answered_by", ""),
         )

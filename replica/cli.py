@@ -72,7 +72,7 @@ def _work(options: argparse.Namespace) -> Callable[[Replica], Awaitable[int]]:
     if options.command == "record":
         return lambda replica: _record(replica, options.program)
     if options.command == "run":
-        return lambda replica: _run(replica, options.program)
+        return lambda replica: run_program(replica, options.program)
     if options.command == "check":
         return lambda replica: _check(replica, options)
     return lambda replica: _serve(replica, as_json=options.json, parent=options.parent)
@@ -110,7 +110,7 @@ def _introduction(replica: Replica, *, as_json: bool) -> str:
     return "\n".join([f"# {replica.source.sentence} Until Ctrl-C, in another shell:", *lines, ""])
 
 
-async def _run(replica: Replica, program: list[str]) -> int:
+async def run_program(replica: Replica, program: list[str]) -> int:
     """Run a program on the replica; Ctrl-C and SIGTERM are the program's to handle."""
     environment = {
         **os.environ,
@@ -135,7 +135,7 @@ async def _record(replica: Replica, program: list[str]) -> int:
     from replica.recordings.commands import showing_progress
 
     async with showing_progress(replica.source):
-        return await _run(replica, program)
+        return await run_program(replica, program)
 
 
 def _refuse_wrong_source(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import resource
@@ -23,6 +24,7 @@ from starlette.responses import Response
 from replica.recordings import RecordingError
 from replica.recordings.http import RefusedError
 from replica.recordings.lines import DamagedLineError, dump, parse
+from replica.recordings.manifest_text import manifest_text
 from replica.recordings.player import Player
 from replica.recordings.questions import question
 from replica.recordings.spans import Span, SpanMap
@@ -289,6 +291,7 @@ def test_nothing_else_is_written_over(tmp_path: Path, make: Callable, words: str
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
     write_reads(tmp_path / "r", b"0123456789", [(0, 5)], "v1")
     manifest = tmp_path / "r" / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"version": 1', '"version": 2'))
+    facts = {k: v for k, v in json.loads(manifest.read_text()).items() if k != "sha256"}
+    manifest.write_bytes(manifest_text(facts | {"version": 2}))
     with pytest.raises(RecordingError, match="knows up to 1"):
         open_recording(tmp_path / "r")

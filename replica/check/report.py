@@ -21,11 +21,14 @@ class Report:
         When, ISO 8601, UTC.
     comparisons : sequence of Comparison
         One for each question.
+    expected : str
+        What it was compared with.
     """
 
     against: str
     time: str
     comparisons: Sequence[Comparison]
+    expected: str = "the replica"
 
     @property
     def exit_code(self) -> int:
@@ -40,14 +43,14 @@ class Report:
     def as_markdown(self) -> str:
         """Write what a maintainer wants to read."""
         parts = [
-            f"# Drift report\n\nCompared with the replica: {self.against}, {self.time} UTC.\n",
+            f"# Drift report\n\nCompared with {self.expected}: {self.against}, {self.time} UTC.\n",
             self._summary(),
             _table(
                 ("question", "verdict", "same", "new", "gone", "changed"),
                 [_counts(each) for each in self.comparisons],
             ),
             self._outages(),
-            *(_differences(each) for each in self.comparisons if each.verdict == "drift"),
+            *(self._differences(each) for each in self.comparisons if each.verdict == "drift"),
         ]
         return "\n".join(filter(None, parts))
 
@@ -57,7 +60,9 @@ class Report:
     def _summary(self) -> str:
         drifted, lost = self._named("drift"), self._named("unreachable")
         if not drifted and not lost:
-            return f"**Same**: all {len(self.comparisons)} answers are as the replica has them.\n"
+            return (
+                f"**Same**: all {len(self.comparisons)} answers are as {self.expected} has them.\n"
+            )
         sentences = []
         if drifted:
             sentences.append(f"**Drift** in {len(drifted)}: {', '.join(drifted)}.")
@@ -72,21 +77,21 @@ class Report:
             return ""
         return f"## Unreachable\n\n{_table(('host', 'how it failed', 'question'), rows)}"
 
+    def _differences(self, each: Comparison) -> str:
+        if each.not_asked:
+            return f"## {each.question}\n\nNot asked: it {each.not_asked}.\n"
+        rows = [
+            *(("new", name, "", text) for name, text in each.new.items()),
+            *(("gone", name, text, "") for name, text in each.gone.items()),
+            *(("changed", name, *pair) for name, pair in each.changed.items()),
+        ]
+        head = ("", "what", self.expected.removeprefix("the "), "asked")
+        return f"## {each.question}\n\n{_table(head, rows)}"
+
 
 def _counts(each: Comparison) -> tuple[str, ...]:
     numbers = (each.same, len(each.new), len(each.gone), len(each.changed))
     return (each.question, each.verdict, *map(str, numbers))
-
-
-def _differences(each: Comparison) -> str:
-    if each.not_asked:
-        return f"## {each.question}\n\nNot asked: it {each.not_asked}.\n"
-    rows = [
-        *(("new", name, "", text) for name, text in each.new.items()),
-        *(("gone", name, text, "") for name, text in each.gone.items()),
-        *(("changed", name, *pair) for name, pair in each.changed.items()),
-    ]
-    return f"## {each.question}\n\n{_table(('', 'what', 'replica', 'asked'), rows)}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

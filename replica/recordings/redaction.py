@@ -10,6 +10,7 @@ import binascii
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import ahocorasick_rs
@@ -18,6 +19,8 @@ import ahocorasick_rs
 MASK = "REDACTED"
 #: How far back a secret may begin that ends in the present block, bytes.
 _REACH = 16 * 1024
+#: How much comes at once, at most, bytes.
+_BLOCK = 512 * 1024
 #: Shorter values of headers and parameters are too common to be looked for in bodies.
 _SHORTEST = 10
 
@@ -234,45 +237,62 @@ class Masker:
     def feed(self, block: bytes) -> bytes:
         """Take a block; return bytes that are ready, some of them from earlier blocks."""
         self._held += block
-        ready = max(0, len(self._held) - _REACH)
-        # What reaches to the end may go on in the next block.
-        return self._release(min([ready, *self._mask_all(at_end=False)]))
+        return self._release(max(0, len(self._held) - _REACH))
 
     def finish(self) -> bytes:
         """Return the rest."""
-        self._mask_all(at_end=True)
         return self._release(len(self._held))
 
-    def _release(self, count: int) -> bytes:
-        released = bytes(self._held[:count])
-        del self._held[:count]
+    def _release(self, limit: int) -> bytes:
+        """Mask what ends before a limit; release as much, but nothing of what goes on behind it."""
+        found = secrets_in(bytes(self._held), self._findings)
+        going_on = [secret.context for secret in found if secret.context < limit < secret.stop]
+        # A secret that is longer than any can be is masked as far as it came.
+        ready = min([limit, *going_on]) if len(self._held) < 4 * _REACH + _BLOCK else limit
+        for secret in found:
+            if secret.start < ready:
+                self._mask(secret)
+        released = bytes(self._held[:ready])
+        del self._held[:ready]
         return released
 
-    def _mask_all(self, *, at_end: bool) -> list[int]:
-        """Mask what is whole; return where secrets begin that may go on."""
-        unfinished = []
-        for kind, start, stop in secrets_in(bytes(self._held), self._findings):
-            if stop == len(self._held) and not at_end and stop - start < _REACH:
-                unfinished.append(start)
-            else:
-                self._held[start:stop] = mask(stop - start).encode()
-                self._findings.removed[f"{kind} in a body"] += self._counting
-                self.masked += 1
-        return unfinished
+    def _mask(self, secret: Secret) -> None:
+        self._held[secret.start : secret.stop] = mask(secret.stop - secret.start).encode()
+        self._findings.removed[f"{secret.kind} in a body"] += self._counting
+        self.masked += 1
 
 
-def secrets_in(content: bytes, findings: Findings) -> list[tuple[str, int, int]]:
-    """Return kind, start and stop of each secret; those that overlap are taken for one."""
-    found = [(*match.span("s"), "password in a URL") for match in _URL_PASSWORD.finditer(content)]
+@dataclass(frozen=True, order=True)
+class Secret:
+    """A secret in some bytes.
+
+    Attributes
+    ----------
+    start, stop : int
+        Where it is.
+    context : int
+        Where begins what tells that it is one, such as its key.
+    kind : str
+        What it is.
+    """
+
+    start: int
+    stop: int
+    context: int
+    kind: str
+
+
+def secrets_in(content: bytes, findings: Findings) -> list[Secret]:
+    """Return the secrets in some bytes; those that overlap are taken for one."""
+    matches = [("password in a URL", match) for match in _URL_PASSWORD.finditer(content)]
     hits = findings.hints(content)
     for start, stop in _windows(hits):
         for kind, pattern in _PATTERNS.items():
-            matches = pattern.finditer(content, start, stop)
-            found += [(*match.span("s"), kind) for match in matches]
-    found += [
-        (start, stop, "withheld value") for which, start, stop in hits if which >= len(_HINTS)
-    ]
-    return _joined(each for each in found if not is_mask(content[each[0] : each[1]]))
+            matches += [(kind, match) for match in pattern.finditer(content, start, stop)]
+    found = [Secret(*match.span("s"), match.start(), kind) for kind, match in matches]
+    values = [hit for hit in hits if hit[0] >= len(_HINTS)]
+    found += [Secret(start, stop, start, "withheld value") for _, start, stop in values]
+    return _joined(each for each in found if not is_mask(content[each.start : each.stop]))
 
 
 def _windows(hits: Iterable[tuple[int, int, int]]) -> list[list[int]]:
@@ -286,12 +306,13 @@ def _windows(hits: Iterable[tuple[int, int, int]]) -> list[list[int]]:
     return windows
 
 
-def _joined(found: Iterable[tuple[int, int, str]]) -> list[tuple[str, int, int]]:
-    joined: list[tuple[str, int, int]] = []
-    for start, stop, kind in sorted(found):
-        if joined and start < joined[-1][2]:
-            first, begin, end = joined[-1]
-            joined[-1] = (first, begin, max(end, stop))
+def _joined(found: Iterable[Secret]) -> list[Secret]:
+    joined: list[Secret] = []
+    for secret in sorted(found):
+        if joined and secret.start < joined[-1].stop:
+            first = joined[-1]
+            context = min(first.context, secret.context)
+            joined[-1] = replace(first, stop=max(first.stop, secret.stop), context=context)
         else:
-            joined.append((kind, start, stop))
+            joined.append(secret)
     return joined

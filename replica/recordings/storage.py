@@ -24,6 +24,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 from replica.recordings import FORMAT_VERSION, RecordingError
 from replica.recordings.lines import DamagedLineError, Entry, parse
+from replica.recordings.manifest_text import is_intact
 
 INDEX, MANIFEST, BODIES, PARTIAL, LOCK = "index.jsonl", "manifest.json", "bodies", "partial", "lock"
 #: How much is read and sent at once, bytes.
@@ -80,9 +81,21 @@ class Recording:
         return self._content(INDEX) or b""
 
     def manifest(self) -> dict[str, Any]:
-        """Return the manifest; empty if there is none yet, as after a run that was killed."""
+        """Return the manifest; empty if there is none yet, as after a run that was killed.
+
+        Raises
+        ------
+        RecordingError
+            If it is damaged.
+        """
         text = self._content(MANIFEST)
-        return json.loads(text) if text else {}
+        try:
+            manifest = json.loads(text) if text else {}
+        except ValueError as error:
+            raise RecordingError(f"{self.name}: {MANIFEST} is damaged ({error})") from error
+        if manifest and not is_intact(manifest):
+            raise RecordingError(f"{self.name}: {MANIFEST} is damaged")
+        return manifest
 
     def locate(self, checksum: str) -> Location | None:
         """Say where a body lies; None if it is not there."""
@@ -168,7 +181,9 @@ def open_recording(path: Path) -> Recording:
         If there is none, or its format is newer than this program.
     """
     recording = _at(path)
-    version = recording.manifest().get("version", FORMAT_VERSION)
+    version = FORMAT_VERSION
+    with suppress(RecordingError):  # all else can be read without it
+        version = recording.manifest().get("version", FORMAT_VERSION)
     if version > FORMAT_VERSION:
         raise RecordingError(
             f"{path} has version {version} of the format and this program knows up to "

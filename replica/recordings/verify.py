@@ -10,7 +10,6 @@ from zipfile import BadZipFile, ZipFile
 from replica.recordings import RecordingError
 from replica.recordings.catalogue import Catalogue
 from replica.recordings.lines import DamagedLineError, Entry, parse
-from replica.recordings.manifest import is_intact
 from replica.recordings.storage import INDEX, MANIFEST, Recording, ZippedRecording, body_name
 
 
@@ -94,14 +93,11 @@ def _body_problems(recording: Recording, entries: list[Entry]) -> Iterator[str]:
 def _check_manifest(recording: Recording, index: bytes, found: Found) -> None:
     try:
         manifest = recording.manifest()
-    except (ValueError, RecordingError) as error:
-        found.problems.append(f"{MANIFEST}: {error}")
+    except RecordingError as error:
+        found.problems.append(str(error))
         return
     if not manifest:
         found.notes.append(f"no {MANIFEST}: no run has ended")
-        return
-    if not is_intact(manifest):
-        found.problems.append(f"{MANIFEST}: its text is not what was written")
         return
     described = manifest["index"]["bytes"]
     if hashlib.sha256(index[:described]).hexdigest() != manifest["index"]["sha256"]:

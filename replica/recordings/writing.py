@@ -16,7 +16,8 @@ from filelock import FileLock, Timeout
 from replica.recordings import RecordingError
 from replica.recordings.catalogue import Catalogue, Headers, Version, now
 from replica.recordings.lines import Entry, dump, parse
-from replica.recordings.manifest import manifest_of, manifest_text, tool
+from replica.recordings.manifest import manifest_of, tool
+from replica.recordings.manifest_text import manifest_text
 from replica.recordings.storage import (
     INDEX,
     LOCK,

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 
 def fresh_environment(**variables: str) -> dict[str, str]:
     """The variables of a shell that knows of no proxy and no replica, and `variables`."""
-    foreign = ("PROXY", "BUNDLE", "CERT_FILE", "FSSPEC", "ARCHIVES")
+    foreign = ("PROXY", "BUNDLE", "CERT_FILE", "PIP_CERT", "FSSPEC", "ARCHIVES")
     plain = {k: v for k, v in os.environ.items() if not any(part in k.upper() for part in foreign)}
     return plain | variables
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,10 @@ from replica.recordings.spans import Span, SpanMap
 
 #: What the replica puts into the header Via of each of its answers.
 SIMULATED = "archives-replica"
+#: Kinds of answers that give an object: all of it, some bytes, none.
+WHOLE, PART, HEAD = "whole", "part", "head"
+#: Headers with a checksum of just the bytes that come with them.
+_OF_ONE_BODY = re.compile("content-(md5|digest)|digest|x-amz-(checksum-.*|mp-parts-count)", re.I)
 #: A run, and the number of a request in it: the order of all that was recorded.
 Moment = tuple[str, int]
 Headers = list[tuple[str, str]]
@@ -33,8 +38,9 @@ class Version:
         The object, and what identifies this version of it.
     length : int
         Length of the whole object, bytes.
-    headers : list of tuple
-        As for the whole object, without Content-Length.
+    headers : dict
+        Those of each kind of answer (`WHOLE`, `PART`, `HEAD`) that was seen, without
+        Content-Length and Content-Range.
     spans : SpanMap
         Its bytes.
     cuts : set of int
@@ -48,7 +54,7 @@ class Version:
     url: str
     name: str
     length: int
-    headers: Headers = field(default_factory=list)
+    headers: dict[str, Headers] = field(default_factory=dict)
     spans: SpanMap = field(default_factory=SpanMap)
     cuts: set[int] = field(default_factory=set)
     seen: Moment = ("", 0)
@@ -57,14 +63,21 @@ class Version:
 
     def header(self, name: str) -> str:
         """Return the value of a header, or an empty text."""
-        return next((value for key, value in self.headers if key.lower() == name), "")
+        every = [pair for headers in self.headers.values() for pair in headers]
+        return next((value for key, value in every if key.lower() == name), "")
 
-    def learn(self, headers: Headers) -> bool:
-        """Add headers that are not there yet; return whether there were any."""
-        known = {name.lower() for name, _ in self.headers}
-        more = [(name, value) for name, value in headers if name.lower() not in known]
-        self.headers += more
-        return bool(more)
+    def learn(self, kind: str, headers: Headers) -> bool:
+        """Take in the headers of a kind of answer; return whether it was not seen before."""
+        new = kind not in self.headers
+        self.headers.setdefault(kind, headers)
+        return new
+
+    def headers_for(self, kind: str) -> Headers:
+        """Return the headers for a kind of answer, made from another kind's if need be."""
+        if kind in self.headers:
+            return self.headers[kind]
+        headers = next(iter(self.headers.values()))
+        return [pair for pair in headers if not _OF_ONE_BODY.fullmatch(pair[0])]
 
 
 @dataclass(frozen=True)
@@ -169,7 +182,7 @@ class Catalogue:
         versions = self.objects.setdefault(entry["url"], {})
         name = entry["version"]
         version = versions.setdefault(name, Version(entry["url"], name, entry["length"]))
-        version.learn([tuple(pair) for pair in entry["headers"]])
+        version.learn(entry["kind"], [tuple(pair) for pair in entry["headers"]])
 
     def _add_read(self, entry: Entry) -> None:
         version = self.objects[entry["url"]][entry["version"]]
@@ -206,7 +219,7 @@ class Catalogue:
     @property
     def data(self) -> str:
         """Whether it holds ``real`` data, ``simulated`` ones of a replica, or ``mixed``."""
-        every = [is_simulated(version.headers) for version in self.versions()]
+        every = [is_simulated(version.headers_for(WHOLE)) for version in self.versions()]
         every += [is_simulated(a.headers) for found in self.answers.values() for a in found]
         if not any(every):
             return "real"

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from replica.recordings.catalogue import Answer, Catalogue, Headers, Version
+from replica.recordings.catalogue import (
+    HEAD,
+    PART,
+    WHOLE,
+    Answer,
+    Catalogue,
+    Headers,
+    Version,
+)
 from replica.recordings.conditions import UnsatisfiableError, byte_range, is_multiple, outcome
 from replica.recordings.http import RefusedError, Request, is_s3, s3_error
 from replica.recordings.lines import Entry
@@ -124,13 +132,13 @@ class Player:
         return None if later else version
 
     def _part(self, asked: Question, version: Version) -> Reply:
-        headers = version.headers
         status = outcome(asked.conditions, version)
         if status != 200:
-            return Reply(status, _without(headers, "content-type") if status == 304 else [])
+            headers = _without(version.headers_for(HEAD), "content-type")
+            return Reply(status, headers if status == 304 else [])
         if asked.method == "HEAD":
             self.used_spans.append((version, 0, 0))
-            return Reply(200, headers, length=version.length)
+            return Reply(200, version.headers_for(HEAD), length=version.length)
         try:
             found = byte_range(asked.conditions, version)
         except UnsatisfiableError:
@@ -143,6 +151,7 @@ class Player:
             # Its client did not read on; a client that does finds the connection closed.
             spans = version.spans.cover(start, holes[0][0])
         self.used_spans.append((version, start, spans[-1].stop if spans else start))
+        headers = version.headers_for(PART if found else WHOLE)
         if found:
             content_range = f"bytes {start}-{stop - 1}/{version.length}"
             headers = [*headers, ("Content-Range", content_range)]

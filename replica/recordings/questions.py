@@ -19,6 +19,9 @@ CONDITIONS = (
     *("if-modified-since", "if-unmodified-since"),
 )
 
+#: Parameters with a random value that keeps caches from answering (`astroquery.mast`, jQuery).
+_CACHE_BREAKER = re.compile(r"cache_?breaker=.*|cache_?buster=.*|_=\d{10,}", re.IGNORECASE)
+
 Pairs = list[tuple[str, str]]
 CleanPairs = Callable[[Pairs], Pairs]
 
@@ -94,9 +97,18 @@ def _normal_path(path: str) -> str:
 
 
 def _sorted_query(query: str, clean: CleanPairs) -> str:
-    pairs = clean(parse_qsl(query, keep_blank_values=True, encoding="latin-1"))
+    given = parse_qsl(query, keep_blank_values=True, encoding="latin-1")
+    pairs = [(name, _normal_value(value, clean)) for name, value in clean(given)]
+    pairs = [pair for pair in pairs if not _CACHE_BREAKER.fullmatch("=".join(pair))]
     # Stable: the order among parameters of one name may matter.
     return urlencode(sorted(pairs, key=lambda pair: pair[0]), encoding="latin-1")
+
+
+def _normal_value(value: str, clean: CleanPairs) -> str:
+    """Return the normal form of a parameter; MAST's portal takes JSON in one."""
+    if not value.startswith("{"):
+        return value
+    return _normal_json(value.encode("latin-1"), clean).decode("latin-1")
 
 
 def normal_body(content_type: str, body: bytes, clean: CleanPairs = as_is) -> bytes:
@@ -134,7 +146,11 @@ def _clean_json(value: object, clean: CleanPairs) -> object:
     if isinstance(value, dict):
         texts = {name: text for name, text in value.items() if isinstance(text, str)}
         cleaned = dict(clean(list(texts.items())))
-        inner = {name: _clean_json(item, clean) for name, item in value.items()}
+        inner = {
+            name: _clean_json(item, clean)
+            for name, item in value.items()
+            if not _CACHE_BREAKER.fullmatch(f"{name}={item}")
+        }
         return {name: cleaned.get(name, item) for name, item in inner.items()}
     if isinstance(value, list):
         return [_clean_json(item, clean) for item in value]

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from replica.recordings import RecordingError
-from replica.recordings.catalogue import Catalogue, Headers, Version, now
+from replica.recordings.catalogue import HEAD, PART, WHOLE, Catalogue, Headers, Version, now
 from replica.recordings.lines import Entry, dump, parse
 from replica.recordings.manifest import manifest_of, tool
 from replica.recordings.manifest_text import manifest_text
@@ -107,7 +107,7 @@ class RunWriter:
         entry : dict
             With ``url``, ``version``, ``start`` and ``stop``.
         headers : list of tuple
-            Of the whole object.
+            Of this kind of answer, without its length and range.
         length : int
             Of the whole object, bytes.
         partial : pathlib.Path or None
@@ -145,8 +145,9 @@ class RunWriter:
             name = f"{entry['version']}-{number}"
         if known and name not in known:
             log.warning("%s has changed since it was recorded: a new version begins", url)
-        if name not in known or known[name].learn(headers):
-            facts = {"version": name, "length": length, "headers": headers}
+        kind = kind_of(entry["method"], entry["status"])
+        if name not in known or kind not in known[name].headers:
+            facts = {"version": name, "length": length, "kind": kind, "headers": headers}
             self._append({"type": "version", "run": self.run, "url": url} | facts)
         return self.catalogue.objects[url][name]
 
@@ -229,6 +230,13 @@ class RunWriter:
     def written(self) -> list[Version]:
         """The versions of objects to which this run added bytes."""
         return [self.catalogue.objects[url][name] for url, name in sorted(self._written)]
+
+
+def kind_of(method: str, status: int) -> str:
+    """Return the kind of an answer that gives an object."""
+    if method == "HEAD":
+        return HEAD
+    return PART if status == 206 else WHOLE
 
 
 def append(index: Path, entry: Entry) -> None:

@@ -5,7 +5,7 @@ BIN := .venv/bin
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python
 
-.PHONY: run test test-thorough test-oldest notebooks lab live check class site bench lock clean
+.PHONY: run test test-thorough test-oldest notebooks lab live record check class site bench lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready      ## run all notebooks on the replica; pages and a table go to build/
@@ -34,6 +34,9 @@ live: .venv/ready     ## run all notebooks on the real archives; report, never f
 
 check: .venv/ready    ## compare what the real services answer with what the replica says
 	$(BIN)/python -m replica check
+
+record: .venv/ready   ## record the notebooks on the real archives, to run them without a network
+	$(BIN)/python -m replica record recordings/notebooks -- $(BIN)/python -m tools.run_notebooks
 
 lab: .venv/ready      ## open JupyterLab on the notebooks, offline
 	$(INSTALL) --quiet --editable '.[lab]'

@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks import imports, lzw, many, report, single
+from benchmarks import imports, lzw, many, recordings, report, single
 from benchmarks.goals import goals
 from benchmarks.methods import METHODS
 from benchmarks.networks import DISTANT, HOME, NEAR, make_data, replicas
@@ -86,7 +86,27 @@ def run_imports(options: argparse.Namespace, _folder: Path) -> Results:
     return {"imports": imports.summary(list(_shown("imports", steps, imports.run(steps))))}
 
 
-PARTS = {"single": run_single, "many": run_many, "lzw": run_lzw, "imports": run_imports}
+def run_recordings(options: argparse.Namespace, folder: Path) -> Results:
+    """What recording costs, and how fast a recording is."""
+    size = recordings.QUICK_LARGE_SIZE if options.quick else recordings.LARGE_SIZE
+    rounds = range(options.rounds)
+    costs = recordings.measure_cost(folder, options.rounds)
+    speeds = recordings.measure_speed(folder, options.rounds)
+    measured = [
+        list(_shown("recording", list(rounds), costs)),
+        list(_shown("replay", list(rounds), speeds)),
+    ]
+    memory = recordings.measure_memory(folder, size)
+    return {"recordings": recordings.summary(*measured, memory)}
+
+
+PARTS = {
+    "single": run_single,
+    "many": run_many,
+    "lzw": run_lzw,
+    "imports": run_imports,
+    "recordings": run_recordings,
+}
 
 
 def _shown(title: str, steps: list[Any], running: Iterable[Any]) -> Iterable[Any]:

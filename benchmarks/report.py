@@ -10,7 +10,7 @@ The JSON document has these keys; those of parts that were not run are missing:
     One row for each file, network, way, and first or second cutout; see `single.summary`.
 ``cannot``
     Ways that raised, with the error.
-``many``, ``lzw``, ``imports``
+``many``, ``lzw``, ``imports``, ``recordings``
     See the ``summary`` of each module.
 ``skipped``
     Sentences: what was left out, and why.
@@ -25,6 +25,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmarks import recordings
 from benchmarks.cases import CASES
 from benchmarks.networks import DISTANT, HOME, NEAR
 
@@ -54,7 +55,8 @@ def markdown(results: Results) -> str:
     parts = ["# Benchmarks", METHOD, _machine(results["machine"])]
     if "single" in results:
         parts += [_single(results, case) for case in CASES]
-    for key, section in (("many", _many), ("lzw", _lzw), ("imports", _imports)):
+    sections = (("many", _many), ("lzw", _lzw), ("imports", _imports))
+    for key, section in (*sections, ("recordings", recordings.markdown)):
         if key in results:
             parts.append(section(results[key]))
     parts += ["\n".join(f"- {line}" for line in results["skipped"])] * bool(results["skipped"])

@@ -200,7 +200,7 @@ def test_masking_in_blocks_is_masking_at_once(pieces: list[str], size: int) -> N
     assert len(found) == len(content)
     assert secrets_in(found, whole.findings) == []
     # The same with a short memory, so that most is released before the rest has come.
-    with mock.patch.object(redaction, "_REACH", 300):
+    with mock.patch.object(redaction, "REACH", 300):
         masker = Redactor().masker()
         parts = [masker.feed(content[at : at + size]) for at in range(0, len(content), size)]
         assert b"".join(parts) + masker.finish() == expected

@@ -126,7 +126,7 @@ class Keeper:
     def add_answer(self, facts: Entry, file: BodyFile) -> None:
         """Keep an answer whose body lies in a file."""
         body = {"body": checksum_of(blocks(file.path)), "length": file.size}
-        self.writer.add_answer(facts | body, file.path)
+        self.writer.add_answer(facts | body, file.path, file.searched)
 
     def submit(self, keep: Callable[[], None]) -> None:
         """Keep something, after all that came before."""
@@ -195,6 +195,8 @@ class BodyFile:
         self._waiting: list[bytes] = []
         self._collected = 0
         self._failed = False
+        #: How many secret values are known, and looked for in all of it.
+        self.searched = len(keeper.redactor.findings.values)
         self.path = keeper.writer.partial()
         self.size = 0
 
@@ -252,8 +254,8 @@ class ObjectSink(Sink):
         facts = self._facts | {"version": part.version, "start": part.start}
         facts |= {"stop": part.start + size} | ({"cut": True} if gone and not whole else {})
         path = self._file.path if size else None
-        add = self._keeper.writer.add_read
-        self._keeper.submit(lambda: add(facts, self._headers, part.length, path))
+        add, searched = self._keeper.writer.add_read, self._file.searched
+        self._keeper.submit(lambda: add(facts, self._headers, part.length, path, searched))
 
 
 class AnswerSink(Sink):

@@ -65,7 +65,9 @@ def source_of(options: argparse.Namespace) -> Source:
 def add_recording(commands: argparse._SubParsersAction) -> None:
     """Add the command ``recording`` with all that can be done with one."""
     recording = commands.add_parser("recording", help="look into recordings, and change them")
-    actions = recording.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions = recording.add_subparsers(
+        dest="action", required=True, metavar="ACTION", help="what to do; each has its own --help"
+    )
     for name, text in (
         ("show", "say what is in it: hosts, requests, megabytes, holes"),
         ("verify", "compare all checksums; name what is damaged"),

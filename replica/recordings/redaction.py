@@ -18,7 +18,7 @@ import ahocorasick_rs
 #: What stands in the place of a secret.
 MASK = "REDACTED"
 #: How far back a secret may begin that ends in the present block, bytes.
-_REACH = 16 * 1024
+REACH = 16 * 1024
 #: How much comes at once, at most, bytes.
 _BLOCK = 512 * 1024
 #: Shorter values of headers and parameters are too common to be looked for in bodies.
@@ -76,7 +76,7 @@ _BEFORE_HINT = 96
 #: One of these stands in every secret of those kinds, or right before it.
 _HINTS = b"""AKIA ASIA eyJ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xox AIza ya29. hf_ pypi-
     PRIVATE earer uthorization UTHORIZATION oken OKEN piKey pikey pi_key PI_KEY APIKEY APIKey
-    ecret ECRET essKey esskey ess_key ESS_KEY KeyId assw ASSW ignature SIGNATURE redential sig=
+    cret CRET essKey esskey ess_key ESS_KEY KeyId assw ASSW ignature SIGNATURE redential sig=
     essionid essionId ession_id ESSION""".split()
 
 
@@ -237,7 +237,7 @@ class Masker:
     def feed(self, block: bytes) -> bytes:
         """Take a block; return bytes that are ready, some of them from earlier blocks."""
         self._held += block
-        return self._release(max(0, len(self._held) - _REACH))
+        return self._release(max(0, len(self._held) - REACH))
 
     def finish(self) -> bytes:
         """Return the rest."""
@@ -248,7 +248,7 @@ class Masker:
         found = secrets_in(bytes(self._held), self._findings)
         going_on = [secret.context for secret in found if secret.context < limit < secret.stop]
         # A secret that is longer than any can be is masked as far as it came.
-        ready = min([limit, *going_on]) if len(self._held) < 4 * _REACH + _BLOCK else limit
+        ready = min([limit, *going_on]) if len(self._held) < 4 * REACH + _BLOCK else limit
         for secret in found:
             if secret.start < ready:
                 self._mask(secret)
@@ -300,9 +300,9 @@ def _windows(hits: Iterable[tuple[int, int, int]]) -> list[list[int]]:
     windows: list[list[int]] = []
     for _, start, stop in hits:
         if windows and start - _BEFORE_HINT <= windows[-1][1]:
-            windows[-1][1] = stop + _REACH
+            windows[-1][1] = stop + REACH
         else:
-            windows.append([max(0, start - _BEFORE_HINT), stop + _REACH])
+            windows.append([max(0, start - _BEFORE_HINT), stop + REACH])
     return windows
 
 

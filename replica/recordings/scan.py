@@ -1,19 +1,21 @@
-"""The last search for secrets: all that a run wrote, with all that is known at its end.
+"""The last search for secrets, with all that is known at a run's end.
 
-A cookie or a token may have been seen only after a body that repeats it was kept, or lie across
-the border of two spans.
+Bodies are searched before they are written.  But a cookie or a token may have been seen only
+after a body that repeats it was kept, or lie across the border of two spans.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from replica.recordings.catalogue import Answer, Version
 from replica.recordings.encodings import coding_of, plain_headers, unpacked
 from replica.recordings.lines import Entry
-from replica.recordings.redaction import Redactor
+from replica.recordings.redaction import REACH, Redactor, secrets_in
 from replica.recordings.spans import Span
 from replica.recordings.writing import RunWriter, write
 
@@ -31,7 +33,7 @@ def scrub(writer: RunWriter, redactor: Redactor) -> None:
             spans |= _masked_spans(writer, redactor, version)
         answers: Answers = {}
         for answer in [a for found in writer.catalogue.answers.values() for a in found]:
-            if answer.moment[0] == writer.run:
+            if answer.moment[0] == writer.run and not _is_searched(writer, redactor, answer.body):
                 answers |= _masked_answer(writer, redactor, answer)
         if spans or answers:
             entries = writer.recording.entries()
@@ -41,6 +43,8 @@ def scrub(writer: RunWriter, redactor: Redactor) -> None:
 def _masked_spans(writer: RunWriter, redactor: Redactor, version: Version) -> Spans:
     changed: Spans = {}
     for group in _contiguous(version):
+        if not _may_hold_secrets(writer, redactor, group):
+            continue
         masked = _masked(writer, redactor, lambda group=group: _content(writer, group))
         if masked is None:
             continue
@@ -49,6 +53,26 @@ def _masked_spans(writer: RunWriter, redactor: Redactor, version: Version) -> Sp
             body = writer.keep_piece(masked, start, stop)
             changed[version.url, version.name, span.start] = body
     return changed
+
+
+def _is_searched(writer: RunWriter, redactor: Redactor, body: str) -> bool:
+    """Whether all values that are known now were looked for before a body was written."""
+    return writer.searched.get(body) == len(redactor.findings.values)
+
+
+def _may_hold_secrets(writer: RunWriter, redactor: Redactor, group: list[Span]) -> bool:
+    """Whether spans were not searched with all that is known, or hold one across a border."""
+    if not all(_is_searched(writer, redactor, span.body) for span in group):
+        return True
+    for before, after in pairwise(group):
+        ends = [replace(before, start=max(before.start, before.stop - REACH))]
+        ends.append(replace(after, stop=min(after.stop, after.start + REACH)))
+        content = b"".join(_content(writer, ends))
+        border = ends[0].stop - ends[0].start
+        found = secrets_in(content, redactor.findings)
+        if any(secret.context < border < secret.stop for secret in found):
+            return True
+    return False
 
 
 def _contiguous(version: Version) -> Iterator[list[Span]]:

@@ -69,6 +69,8 @@ class RunWriter:
         self._read_up_to = 0
         self._inode = 0
         self._written: set[tuple[str, str]] = set()
+        #: Bodies that this run wrote, to the number of values that were looked for in them.
+        self.searched: dict[str, int] = {}
         self._count = 0
         self._partials = path / PARTIAL / self.run
         # Held as long as this process lives: another run then knows what is left of a dead one.
@@ -92,14 +94,22 @@ class RunWriter:
         self._count += 1
         return self._partials / str(self._count)
 
-    def add_answer(self, entry: Entry, partial: Path | None) -> None:
+    def add_answer(self, entry: Entry, partial: Path, searched: int = 0) -> None:
         """Keep an answer; its entry names the body, which lies at `partial`."""
         with self._lock:
             self._refresh()
             self._keep(partial, entry["body"])
+            self.searched[entry["body"]] = searched
             self._append({"type": "answer", "run": self.run} | entry)
 
-    def add_read(self, entry: Entry, headers: Headers, length: int, partial: Path | None) -> None:
+    def add_read(
+        self,
+        entry: Entry,
+        headers: Headers,
+        length: int,
+        partial: Path | None,
+        searched: int = 0,
+    ) -> None:
         """Keep what was read of an object.
 
         Parameters
@@ -112,6 +122,8 @@ class RunWriter:
             Of the whole object, bytes.
         partial : pathlib.Path or None
             Holds its bytes from ``start`` to ``stop``; None if there are none.
+        searched : int
+            How many secret values were looked for in them.
         """
         with self._lock:
             self._refresh()
@@ -121,6 +133,7 @@ class RunWriter:
             self._append(entry | {"new": new})
             if new:
                 self._written.add((version.url, version.name))
+            self.searched |= {str(body): searched for _, _, body in new}
 
     def finish(self, removed: dict[str, int]) -> None:
         """End the run: write what was removed, and the manifest."""
@@ -182,11 +195,9 @@ class RunWriter:
         write(piece, blocks(source, start, stop))
         return self._keep(piece, checksum_of(blocks(piece)))
 
-    def _keep(self, partial: Path | None, checksum: str) -> str:
+    def _keep(self, partial: Path, checksum: str) -> str:
         """Give a body its name; return the name."""
         path = self.recording.path / body_name(checksum)
-        if partial is None:
-            return checksum
         path.parent.mkdir(parents=True, exist_ok=True)
         partial.replace(path)
         return checksum

@@ -92,12 +92,10 @@ def run_recordings(options: argparse.Namespace, folder: Path) -> Results:
     rounds = range(options.rounds)
     costs = recordings.measure_cost(folder, options.rounds)
     speeds = recordings.measure_speed(folder, options.rounds)
-    measured = [
-        list(_shown("recording", list(rounds), costs)),
-        list(_shown("replay", list(rounds), speeds)),
-    ]
+    found = list(_shown("recording", list(rounds), costs))
+    replayed = list(_shown("replay", list(rounds), speeds))
     memory = recordings.measure_memory(folder, size)
-    return {"recordings": recordings.summary(*measured, memory)}
+    return {"recordings": recordings.summary(found, replayed, memory)}
 
 
 PARTS = {

@@ -209,7 +209,7 @@ class LargeBody:
     async def open(self) -> None:
         """Nothing to open."""
 
-    def application(self, connections: object) -> Any:
+    def application(self) -> Any:
         """Return the application that sends it."""
         return self._send
 

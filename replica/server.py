@@ -146,7 +146,7 @@ def _loopback_socket() -> socket.socket:
 
 
 def _http_server(settings: Settings, door: Proxy, access_log: AccessLog) -> uvicorn.Server:
-    faulty = FaultInjectionMiddleware(settings.source.application(door), settings.faults)
+    faulty = FaultInjectionMiddleware(settings.source.application(), settings.faults)
     logged = AccessLogMiddleware(ThrottleMiddleware(faulty, settings.throttle), access_log)
     app = ClientConnectionMiddleware(logged, door.client_of)
     config = uvicorn.Config(

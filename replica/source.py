@@ -8,7 +8,6 @@ from starlette.types import ASGIApp
 
 from replica.application import application, refusal
 from replica.middleware.via import ViaMiddleware
-from replica.recordings.http import Connections
 
 
 class Source(Protocol):
@@ -33,7 +32,7 @@ class Source(Protocol):
     async def open(self) -> None:
         """Begin; called before the first request comes."""
 
-    def application(self, connections: Connections) -> ASGIApp:
+    def application(self) -> ASGIApp:
         """Return the application that answers; called once, in the event loop."""
 
     def refusal(self, host: str) -> str | None:
@@ -56,7 +55,7 @@ class Evaluation:
     async def open(self) -> None:
         """Nothing need be opened."""
 
-    def application(self, connections: Connections) -> ASGIApp:
+    def application(self) -> ASGIApp:
         """Return the replica's application, whose answers say that they are simulated."""
         return ViaMiddleware(application())
 

@@ -38,7 +38,7 @@ class Scripted:
     async def open(self) -> None:
         """Nothing to open."""
 
-    def application(self, connections: object) -> ASGIApp:
+    def application(self) -> ASGIApp:
         return self._app
 
     def refusal(self, host: str) -> str | None:

@@ -29,6 +29,11 @@ class ClientConnection:
     def __init__(self, transport: asyncio.WriteTransport) -> None:
         self._transport = transport
 
+    @property
+    def scheme(self) -> str:
+        """``https`` or ``http``, as the client asked."""
+        return "https" if self._transport.get_extra_info("ssl_object") else "http"
+
     def close(self) -> None:
         """Close the connection once all that was written is sent."""
         self._transport.close()

@@ -56,7 +56,6 @@ class Proxy:
         self._refusal = refusal
         self._log = access_log
         self._clients: dict[tuple[str, int], ClientConnection] = {}
-        self._schemes: dict[int, str] = {}
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def listen(self, address: str, port: int) -> asyncio.Server:
@@ -79,10 +78,6 @@ class Proxy:
             Where the application sees its client: this proxy's own end of the connection.
         """
         return self._clients.get(address)
-
-    def scheme(self, backend_port: int) -> str:
-        """Return ``https`` or ``http``, as the client asked that the application sees there."""
-        return self._schemes.get(backend_port, "http")
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -129,29 +124,24 @@ class Proxy:
             return
         await _confirm(writer)
         await writer.start_tls(context, ssl_handshake_timeout=HEAD_TIMEOUT)
-        await self._join(reader, writer, await _head(reader), "https")
+        await self._join(reader, writer, await _head(reader))
 
     async def _refuse(self, host: str, message: str, writer: asyncio.StreamWriter) -> None:
         self._log.write(host=host, method="CONNECT", path="", status=403, sent=0)
         await _answer(writer, 403, message)
 
     async def _join(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        head: bytes,
-        scheme: str = "http",
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes
     ) -> None:
         """Copy bytes both ways between the client and the application until one ends."""
         back_reader, back_writer = await asyncio.open_connection(*self._backend, limit=BLOCK)
         address = back_writer.get_extra_info("sockname")
         self._clients[address] = ClientConnection(writer.transport)
-        self._schemes[address[1]] = scheme
         back_writer.write(head)
         try:
             await asyncio.gather(_copy(reader, back_writer), _copy(back_reader, writer))
         finally:
-            del self._clients[address], self._schemes[address[1]]
+            del self._clients[address]
 
 
 async def _confirm(writer: asyncio.StreamWriter) -> None:

@@ -7,11 +7,12 @@ import logging
 import re
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from xml.sax.saxutils import escape
 
 from starlette.types import Receive, Scope, Send
 
+from replica.proxy.client_connection import EXTENSION
 from replica.recordings.questions import UPLOAD_LIMIT
 
 T = TypeVar("T")
@@ -29,13 +30,6 @@ _S3_HOST = re.compile(r"(.+\.)?s3([.-][a-z0-9-]+)*\.amazonaws\.com")
 logging.getLogger("uvicorn.error").addFilter(
     lambda record: "returned without completing response" not in record.getMessage()
 )
-
-
-class Connections(Protocol):
-    """What an application may ask of the proxy about its client connections."""
-
-    def scheme(self, backend_port: int) -> str:
-        """Return ``https`` or ``http``, as the client asked."""
 
 
 class RefusedError(Exception):
@@ -73,7 +67,7 @@ class Request:
         return next((value for key, value in self.headers if key == name), b"").decode("latin-1")
 
 
-async def read_request(scope: Scope, receive: Receive, connections: Connections) -> Request:
+async def read_request(scope: Scope, receive: Receive) -> Request:
     """Read a request with its body.
 
     Raises
@@ -89,7 +83,8 @@ async def read_request(scope: Scope, receive: Receive, connections: Connections)
         raise RefusedError(400, "The request has no Host header")
     path = scope["raw_path"].decode("latin-1")
     query = scope["query_string"].decode("latin-1")
-    scheme = connections.scheme(scope["client"][1])
+    connection = scope.get("extensions", {}).get(EXTENSION)
+    scheme = connection.scheme if connection else "http"
     url = f"{scheme}://{authority}{path}{'?' if query else ''}{query}"
     body = await _body(receive, int(given.get(b"content-length", b"0")))
     host = re.sub(r":\d+$", "", authority).lower()

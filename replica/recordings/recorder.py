@@ -9,7 +9,6 @@ import aiohttp
 from starlette.types import Receive, Scope, Send
 
 from replica.recordings.http import (
-    Connections,
     RefusedError,
     Request,
     end_to_end,
@@ -33,18 +32,15 @@ class Recorder:
         Keeps the answers.
     upstream : Upstream
         Asks the hosts.
-    connections : Connections
-        The clients' connections.
     """
 
-    def __init__(self, keeper: Keeper, upstream: Upstream, connections: Connections) -> None:
+    def __init__(self, keeper: Keeper, upstream: Upstream) -> None:
         self._keeper = keeper
         self._upstream = upstream
-        self._connections = connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            request = await read_request(scope, receive, self._connections)
+            request = await read_request(scope, receive)
         except RefusedError as refused:
             await send_refusal(send, refused)
             return

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from replica.recordings.http import (
-    Connections,
     RefusedError,
     Request,
     read_request,
@@ -32,8 +31,6 @@ class Replay:
     ----------
     player : Player
         The recordings.
-    connections : Connections
-        The clients' connections.
     fallback : Fallback
         Answers the rest.
 
@@ -43,9 +40,8 @@ class Replay:
         How many requests were answered by the recording, the replica, the network, or nobody.
     """
 
-    def __init__(self, player: Player, connections: Connections, fallback: Fallback) -> None:
+    def __init__(self, player: Player, fallback: Fallback) -> None:
         self._player = player
-        self._connections = connections
         self._fallback = fallback
         self.answered: Counter[str] = Counter()
 
@@ -57,7 +53,7 @@ class Replay:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            request = await read_request(scope, receive, self._connections)
+            request = await read_request(scope, receive)
         except RefusedError as refused:
             await send_refusal(send, refused)
             return

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from replica.recordings.http import Connections
 from replica.recordings.keeping import Keeper
 from replica.recordings.player import Player
 from replica.recordings.recorder import Recorder
@@ -49,16 +48,16 @@ class Recorded:
     async def open(self) -> None:
         """Nothing need be opened."""
 
-    def application(self, connections: Connections) -> ASGIApp:
+    def application(self) -> ASGIApp:
         """Return the application that replays."""
-        self._replay = Replay(self.player, connections, self._fallback(connections))
+        self._replay = Replay(self.player, self._fallback())
         return self._replay
 
-    def _fallback(self, connections: Connections) -> Fallback:
+    def _fallback(self) -> Fallback:
         if not self._evaluates:
             return Refusal()
         replica = Evaluation()
-        return evaluating(replica.application(connections), replica.refusal)
+        return evaluating(replica.application(), replica.refusal)
 
     def refusal(self, host: str) -> str | None:
         """Refuse no host at the door: the refusal of a request can name its URL."""
@@ -123,12 +122,12 @@ class Recording:
         """Find out whether the machine's proxy is a replica."""
         self._simulated = await self._upstream.is_replica()
 
-    def application(self, connections: Connections) -> ASGIApp:
+    def application(self) -> ASGIApp:
         """Return the application that forwards and keeps."""
-        recorder = Recorder(self.keeper, self._upstream, connections)
+        recorder = Recorder(self.keeper, self._upstream)
         if self._player is None:
             return recorder
-        return Replay(self._player, connections, recording(recorder))
+        return Replay(self._player, recording(recorder))
 
     def refusal(self, host: str) -> str | None:
         """Any host may be asked."""

@@ -43,7 +43,8 @@ async def _refuse(request: Request) -> PlainTextResponse:
     return PlainTextResponse(f"{message}\n", status_code=403)
 
 
-async def _no_file(request: Request, error: CacheError) -> PlainTextResponse:
+async def _no_file(request: Request, error: Exception) -> PlainTextResponse:
+    """Answer that a file could not be made: the error is a CacheError."""
     log.error("%s", error)
     return PlainTextResponse(f"{error}\n", status_code=507)
 

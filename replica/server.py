@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from asyncio.trsock import TransportSocket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -125,7 +126,7 @@ async def running(settings: Settings) -> AsyncIterator[Replica]:
             access_log.close()
 
 
-def _url(listener: asyncio.trsock.TransportSocket) -> str:
+def _url(listener: TransportSocket | socket.socket) -> str:
     address, port = listener.getsockname()[:2]
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
@@ -166,6 +167,7 @@ def _http_server(settings: Settings, door: Proxy, access_log: AccessLog) -> uvic
 class _QuietServer(uvicorn.Server):
     """A server that leaves the signals to the program around it."""
 
-    def capture_signals(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
         """Leave the signal handlers as they are."""
-        return nullcontext()
+        yield

@@ -23,7 +23,7 @@ class ViaMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = message | {"headers": [*message.get("headers", ()), VIA]}
+                message = {**message, "headers": [*message.get("headers", ()), VIA]}
             await send(message)
 
         await self._app(scope, receive, marked)

@@ -262,7 +262,7 @@ def _field(
 
     # Without an expression it comes from a ``*``.
     if shown is None or adql_syntax.is_column(shown):
-        known = _column(shown.name if shown else name, shown.table if shown else "", scope)
+        known = _column(shown.name if shown else name, getattr(shown, "table", ""), scope)
         if known and (not values or known.is_text == _all(values, str)):
             same = known.name.lower() == name.lower()
             return known if same else replace(known, name=name)

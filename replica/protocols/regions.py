@@ -168,8 +168,8 @@ def _direction(vertex: Point) -> tuple[float, float, float]:
 
 def _sides(shape: Region, middle: Point) -> list[tuple[Point, Point]]:
     """Sides of a polygon in the tangent plane at `middle`, degrees."""
-    flat = [offsets(*vertex, *middle) for vertex in shape.vertices]
-    if None in flat:
+    flat = [place for vertex in shape.vertices if (place := offsets(*vertex, *middle))]
+    if len(flat) < len(shape.vertices):  # one is in the other hemisphere
         return []
     return list(zip(flat, flat[1:] + flat[:1], strict=True))
 

@@ -81,6 +81,7 @@ class Proxy:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
+        assert task is not None, "asyncio runs this as a task"
         self._connections[task] = writer
         try:
             await self._serve(reader, writer)

@@ -105,7 +105,7 @@ def _start(
     parent = os.getpid()
     with ExitStack() as on_failure:
         # It stays open as long as the replica may write into it.
-        complaints = on_failure.enter_context(TemporaryFile("w+"))
+        complaints = on_failure.enter_context(TemporaryFile("w+", errors="replace"))
         process = subprocess.Popen(
             [python, "-m", "replica", "serve", "--json", "--parent", str(parent), *options],
             stdin=subprocess.DEVNULL,
@@ -117,10 +117,12 @@ def _start(
             # Jupyter's stop button and Ctrl-C interrupt the whole group of this process.
             start_new_session=True,
         )
+        on_failure.callback(_end, process)
         line = process.stdout.readline() if process.stdout else ""
         if line:
+            replica = ReplicaProcess(process, json.loads(line)["environment"], parent, complaints)
             on_failure.pop_all()
-            return ReplicaProcess(process, json.loads(line)["environment"], parent, complaints)
+            return replica
         _end(process)
         last = (_written(complaints).splitlines() or ["it said nothing"])[-1]
     raise ReplicaError(f"the replica did not start: {last.removeprefix('replica: ')}")

@@ -12,6 +12,7 @@ import tomllib
 import venv
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from replicas import ROOT, fresh_environment
@@ -100,6 +101,18 @@ def test_a_replica_that_was_killed_leaves_no_folder_once_it_is_stopped(tmp_path:
     assert folders(tmp_path) == [started.folder]
     started.stop()
     assert not folders(tmp_path)
+
+
+def test_an_interrupt_while_it_starts_leaves_no_replica(monkeypatch) -> None:
+    before = psutil.Process().children()
+
+    def interrupted(line: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("helpers.replica_process.json.loads", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        start_replica()
+    assert psutil.Process().children() == before
 
 
 def test_a_wrong_option_is_told_in_its_own_sentence() -> None:

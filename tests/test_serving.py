@@ -114,9 +114,9 @@ def has_ipv6() -> bool:
 
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
 def test_it_listens_at_an_address_of_ipv6(tmp_path: Path) -> None:
-    with replica(tmp_path, "--address", "::1") as world:
-        assert world.proxy.startswith("http://[::1]:")
-        proxies = {"http": world.proxy}
+    with replica(tmp_path, "--address", "::1") as running:
+        assert running.proxy.startswith("http://[::1]:")
+        proxies = {"http": running.proxy}
         assert requests.get(f"{REGISTRY}/availability", proxies=proxies).status_code == 200
 
 
@@ -142,11 +142,11 @@ LONG = "a" * 300
 
 
 def test_a_cache_whose_name_is_too_long_is_told_to_the_client(tmp_path: Path) -> None:
-    with replica(tmp_path, REPLICA_CACHE=str(tmp_path / LONG)) as world:
+    with replica(tmp_path, REPLICA_CACHE=str(tmp_path / LONG)) as running:
         answer = requests.get(
             f"https://s3.amazonaws.com/{STACK.bucket}/{STACK.key}",
-            proxies={"https": world.proxy},
-            verify=world.environment["SSL_CERT_FILE"],
+            proxies={"https": running.proxy},
+            verify=running.environment["SSL_CERT_FILE"],
         )
     assert answer.status_code == 507
     assert "File name too long" in answer.text

@@ -1,4 +1,4 @@
-"""Which source answers: the live archives, or the replica with simulated data?"""
+"""Which source answers: the live archives, a recording, or the replica with simulated data?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,12 @@ PROBES: Mapping[str, str] = {
 TIMEOUT = 2.0
 #: How long a replica at work may take to answer, seconds; one that has died refuses at once.
 REPLICA_TIMEOUT = 10.0
-#: Set in the environment of every program that a replica answers.
+#: Set in the environment of every program that a replica answers, or a recording of one.
 _CONNECTED = "ARCHIVES_REPLICA"
+#: Set in the environment of every program that a recording answers: what there is to say of it.
+_RECORDING = "ARCHIVES_RECORDING"
+#: In ``ARCHIVES``, before the paths of recordings.
+_PREFIX = "recording:"
 #: A host that every replica holds.
 _REPLICA_HOST = "irsa.ipac.caltech.edu"
 #: File systems that keep connections, and so the proxy of the time when they were made.
@@ -44,16 +49,23 @@ def simulated() -> bool:
     return _CONNECTED in os.environ
 
 
+def _connected() -> bool:
+    """Whether a replica or a recording answers this program, or did."""
+    return simulated() or _RECORDING in os.environ
+
+
 def replica_died() -> bool:
     """Whether this program was connected to a replica that does not answer any more."""
-    return simulated() and not _replica_answers()
+    return _connected() and not _replica_answers()
 
 
 def connect() -> None:
     """Choose the source by the environment variable ``ARCHIVES``, and say which it is.
 
     ``live`` takes the real archives; ``replica`` starts a stand-in on this machine, which
-    ends with this process; ``auto``, the default, takes the real archives if all of them
+    ends with this process; ``recording:PATH`` replays what was recorded, looked for in the
+    current folder and those above it (more paths follow after commas, and the word ``replica``
+    lets it simulate the rest); ``auto``, the default, takes the real archives if all of them
     answer within `TIMEOUT`, and the replica otherwise.
 
     Call it as often as you like, also in threads and forked processes: a replica that answers
@@ -67,13 +79,15 @@ def connect() -> None:
     ReplicaError
         If the replica does not start.
     """
-    mode = os.environ.get("ARCHIVES", "").strip().lower() or "auto"
-    if mode not in ("auto", "live", "replica"):
+    given = os.environ.get("ARCHIVES", "").strip() or "auto"
+    mode = given if given.startswith(_PREFIX) else given.lower()
+    if mode not in ("auto", "live", "replica") and not mode.startswith(_PREFIX):
         raise SourceError(
-            f"the environment variable ARCHIVES is {mode!r}; set it to auto, live or replica"
+            f"the environment variable ARCHIVES is {mode!r}; set it to auto, live or replica, "
+            f"or to {_PREFIX}PATH"
         )
     with _lock(os.getpid()):
-        source = _stay(mode) if simulated() else _choose(mode)
+        source = _stay(mode) if _connected() else _choose(mode)
     print(source)  # noqa: T201
 
 
@@ -84,7 +98,10 @@ def _lock(process: int) -> Lock:
 
 
 def _choose(mode: str) -> str:
-    """Take the live archives or start a replica; say which in a sentence."""
+    """Take the live archives, or start a replica or a recording; say which in a sentence."""
+    if mode.startswith(_PREFIX):
+        _start_replica(*_recording_options(mode))
+        return os.environ[_RECORDING]
     silent = silent_archives() if mode == "auto" else []
     if mode == "live" or (mode == "auto" and not silent):
         return "Live: the answers come from the real archives."
@@ -95,10 +112,12 @@ def _choose(mode: str) -> str:
 
 def _stay(mode: str) -> str:
     """Keep to the replica, the same or a new one; say so in a sentence."""
-    if mode == "live":
+    if _RECORDING in os.environ:
+        return _stay_with_recording(mode)
+    if mode == "live" or mode.startswith(_PREFIX):
         raise SourceError(
-            "ARCHIVES is 'live', but a replica answers this program: its proxy variables are "
-            "set; start a new program, or restart the kernel, with ARCHIVES=live"
+            f"ARCHIVES is {mode!r}, but a replica answers this program: its proxy variables are "
+            "set; start a new program, or restart the kernel, with that value"
         )
     if _replica_answers():
         return _simulated_sentence("")
@@ -107,6 +126,33 @@ def _stay(mode: str) -> str:
         " (a new one, since the last one died: clients made before, such as boto3's, "
         "must be made again)"
     )
+
+
+def _stay_with_recording(mode: str) -> str:
+    if _replica_answers():
+        return os.environ[_RECORDING]
+    if not mode.startswith(_PREFIX):
+        raise SourceError(
+            "the recording that answered this program has ended; start the program again"
+        )
+    return _choose(mode)
+
+
+def _recording_options(mode: str) -> list[str]:
+    """Options of ``replica serve`` for the recordings that ``ARCHIVES`` names."""
+    names = mode.removeprefix(_PREFIX).split(",")
+    return [
+        option
+        for name in names
+        for option in ("--recording", name if name == "replica" else str(_find(name)))
+    ]
+
+
+def _find(name: str) -> Path:
+    """Look for a path in the current folder and those above it."""
+    here = Path.cwd()
+    found = [folder / name for folder in (here, *here.parents) if (folder / name).exists()]
+    return found[0] if found else here / name
 
 
 def _simulated_sentence(why: str) -> str:
@@ -148,7 +194,7 @@ def _replica_answers() -> bool:
     from http.client import HTTPException, HTTPSConnection
     from urllib.parse import urlsplit
 
-    proxy = urlsplit(os.environ[_CONNECTED])
+    proxy = urlsplit(os.environ.get(_CONNECTED) or os.environ.get("HTTPS_PROXY", ""))
     try:
         connection = HTTPSConnection(
             proxy.hostname or "",
@@ -164,15 +210,17 @@ def _replica_answers() -> bool:
     return True
 
 
-def _start_replica() -> None:
-    """Start a replica in place of an earlier one, and let every client know."""
+def _start_replica(*options: str) -> None:
+    """Start a replica, or a recording, in place of an earlier one; let every client know."""
     from helpers.replica_process import start_replica
 
     while _started:
         _started.pop().stop()
-    replica = start_replica()
+    replica = start_replica(*options)
     _started.append(replica)
     atexit.register(replica.stop)
+    for name in (_CONNECTED, _RECORDING):
+        os.environ.pop(name, None)
     os.environ.update(replica.environment)
     _tell_imported_libraries()
 

@@ -199,7 +199,18 @@ def test_masking_in_blocks_is_masking_at_once(pieces: list[str], size: int) -> N
     assert found == expected
     assert len(found) == len(content)
     assert secrets_in(found, whole.findings) == []
-    # The same with a short memory, so that most is released before the rest has come.
+
+
+WHOLE = st.sampled_from([AWS_KEY, GITHUB, JWT, '"token": "abcdefgh1"', "x" * 40, "é", "AKIA"])
+
+
+@given(st.lists(WHOLE, max_size=60), st.integers(1, 500))
+@settings(max_examples=200, deadline=None)
+def test_masking_needs_only_a_short_memory(pieces: list[str], size: int) -> None:
+    """Most is released before the rest has come, and it is masked all the same."""
+    content = " ".join(pieces).encode()
+    at_once = Redactor().masker()
+    expected = at_once.feed(content) + at_once.finish()
     with mock.patch.object(redaction, "REACH", 300):
         masker = Redactor().masker()
         parts = [masker.feed(content[at : at + size]) for at in range(0, len(content), size)]

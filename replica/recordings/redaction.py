@@ -55,7 +55,7 @@ _BODY_KEYS = (
 _KINDS: dict[str, bytes] = {
     "AWS access key": rb"(?<![A-Z0-9])(?P<s>(?:AKIA|ASIA)[A-Z0-9]{16})(?![A-Z0-9])",
     "JSON Web Token": rb"(?P<s>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,})",
-    "GitHub token": rb"(?P<s>gh[pousr]_[A-Za-z0-9]{36,}|github_pat_\w{22,})",
+    "GitHub token": rb"(?P<s>gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{22,255})",
     "GitLab token": rb"(?P<s>glpat-[\w-]{20,})",
     "Slack token": rb"(?P<s>xox[abeprs]-[\w-]{10,})",
     "Google key": rb"(?P<s>AIza[\w-]{35}|ya29\.[\w-]{20,})",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.version import Version
 from replicas import ROOT
 
 import helpers
@@ -33,6 +34,22 @@ def test_conda_and_pip_install_the_same() -> None:
     from_conda = {item for item in listed if isinstance(item, str)} - {"python>=3.11", "pip"}
     assert from_conda | set(from_pip) == requirements()
     assert {name.partition(">")[0] for name in from_pip} == FROM_PYPI
+
+
+def test_old_pip_is_led_to_the_boto3_that_fits() -> None:
+    """aiobotocore takes a handful of botocore's releases; pip 23 and 24 give up without it."""
+    names = [line.partition(">")[0] for line in sorted(requirements())]
+    assert "boto3" not in names or "aiobotocore" in names
+
+
+def test_the_replica_and_the_tests_only_raise_what_live_use_needs() -> None:
+    """An extra names a package of the list again only if it must be newer."""
+    minima = dict(line.split(">=") for line in requirements())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for extra in ("replica", "test"):
+        listed = dict(each.split(">=") for each in project["optional-dependencies"][extra])
+        for name in listed.keys() & minima.keys():
+            assert Version(listed[name]) > Version(minima[name]), f"{extra}: {name}"
 
 
 def test_every_requirement_has_a_minimum_and_a_reason() -> None:

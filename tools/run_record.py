@@ -29,6 +29,8 @@ from tools.execution import Result
 from tools.notebook_files import ROOT, walkthroughs
 
 RECORDS = ROOT / "docs"
+#: The runs of which a record is kept.
+KEPT = ("cold", "warm", "oldest", "oldest-live")
 
 
 def over_budget(result: Result) -> str:
@@ -78,19 +80,19 @@ def runtime_sentences(cold: Mapping, warm: Mapping) -> str:
     )
 
 
-def version_table(oldest: Mapping, newest: Mapping) -> str:
-    """Say with which versions the tests passed, as a table that a reader may unfold."""
+def version_table(live: Mapping, oldest: Mapping, newest: Mapping) -> str:
+    """Say with which versions the notebooks ran, as a table that a reader may unfold."""
     rows = [
-        f"| {name} | {number} | {newest['versions'][name]} |"
-        for name, number in oldest["versions"].items()
+        f"| {name} | {number} | {oldest['versions'][name]} | {newest['versions'][name]} |"
+        for name, number in live["versions"].items()
     ]
     return "\n".join(
         [
             "<details>",
             f"<summary>Tested with these versions, up to {newest['date'][:10]}</summary>",
             "",
-            "| package | oldest allowed | newest |",
-            "|---|---|---|",
+            "| package | oldest for live use | oldest with the replica | newest |",
+            "|---|---|---|---|",
             *rows,
             "",
             "</details>",
@@ -112,13 +114,14 @@ def update_readme() -> None:
     """Write what is generated into the README, from front matter and the records in ``docs``."""
     records = {
         name: json.loads((RECORDS / f"run-{name}.json").read_text(encoding="utf-8"))
-        for name in ("cold", "warm", "oldest")
+        for name in KEPT
     }
     page = ROOT / "README.md"
     text = page.read_text(encoding="utf-8")
     text = _between("notebooks", notebook_table(), text)
     text = _between("runtime", runtime_sentences(records["cold"], records["warm"]), text)
-    text = _between("versions", version_table(records["oldest"], records["warm"]), text)
+    versions = (records[name] for name in ("oldest-live", "oldest", "warm"))
+    text = _between("versions", version_table(*versions), text)
     page.write_text(text, encoding="utf-8")
 
 
@@ -131,9 +134,7 @@ def _between(name: str, sentence: str, text: str) -> str:
 def main() -> None:
     """Keep ``build/run.json`` under a name if one is given, and bring the README up to date."""
     parser = argparse.ArgumentParser(prog="python -m tools.run_record", description=main.__doc__)
-    parser.add_argument(
-        "keep_as", nargs="?", choices=("cold", "warm", "oldest"), help="which run it was"
-    )
+    parser.add_argument("keep_as", nargs="?", choices=KEPT, help="which run it was")
     name = parser.parse_args().keep_as
     if name:
         record = (ROOT / "build" / "run.json").read_text(encoding="utf-8")

@@ -104,6 +104,21 @@ def test_a_recording_that_is_not_there_is_said_with_how_to_make_it(tmp_path: Pat
     assert f"python -m replica record {tmp_path / 'none'} -- COMMAND" in done.stderr
 
 
+def test_the_replica_alone_needs_nothing_that_only_recordings_need(tmp_path: Path) -> None:
+    (tmp_path / "aiohttp.py").write_text("raise ImportError('not installed')\n")
+    variables = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    plain = [sys.executable, "-m", "replica"]
+    for arguments, code in ((["run"], 0), (["record", str(tmp_path / "r")], 1)):
+        done = subprocess.run(
+            [*plain, *arguments, "--", "true"],
+            env=fresh_environment(**variables),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == code, done.stderr
+    assert "pip install aiohttp ahocorasick-rs" in done.stderr
+
+
 def test_ctrl_c_leaves_a_recording_that_is_whole_and_more_can_be_added(tmp_path: Path) -> None:
     known = Upstream()
     known.answers |= {"/a": Response("a"), "/b": Response("b")}

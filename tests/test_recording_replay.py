@@ -500,6 +500,19 @@ def test_what_cannot_be_recorded_is_refused_with_a_sentence(
     assert [request.url.path for request in known.asked] == ["/a"]
 
 
+def test_a_client_that_waits_for_100_continue_gets_it(
+    tmp_path: Path, known: Upstream, above: Replica
+) -> None:
+    known.answers["/tap"] = Response("rows")
+    head = b"POST /tap HTTP/1.1\r\nHost: archive.example.org\r\nExpect: 100-continue\r\n"
+    request = head + b"Content-Length: 3\r\nConnection: close\r\n\r\na=1"
+    for run in (recording(tmp_path / "r", above), replaying(tmp_path / "r")):
+        with run as running:
+            answer = raw(running, request)
+            assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
+            assert answer.endswith(b"rows")
+
+
 def test_a_host_that_cannot_be_reached_is_named_and_not_recorded(tmp_path: Path) -> None:
     async def nobody(scope: object, receive: object, send: object) -> None:
         raise AssertionError("nobody should ask")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from replica.recordings import RecordingError
@@ -51,15 +54,23 @@ def source_of(options: argparse.Namespace) -> Source:
     RecordingError
         If a recording cannot be used.
     """
-    from replica.recordings.sources import Recorded, Recording
-
     if options.command == "record":
-        return Recording(options.recording, options.only, missing=options.missing)
+        return _sources().Recording(options.recording, options.only, missing=options.missing)
     if getattr(options, "record", False):
         if len(options.recording) != 1:
             raise RecordingError("--record needs one --recording")
-        return Recording(Path(options.recording[0]), missing=True)
-    return Recorded(options.recording) if options.recording else Evaluation()
+        return _sources().Recording(Path(options.recording[0]), missing=True)
+    return _sources().Recorded(options.recording) if options.recording else Evaluation()
+
+
+def _sources() -> ModuleType:
+    """Import what only recordings need."""
+    try:
+        return import_module("replica.recordings.sources")
+    except ImportError as error:
+        install = f"{sys.executable} -m pip install aiohttp ahocorasick-rs"
+        message = f"recordings need a package that is missing ({error}); install with: {install}"
+        raise RecordingError(message) from error
 
 
 def add_recording(commands: argparse._SubParsersAction) -> None:

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -71,7 +72,8 @@ class RunWriter:
         self._written: set[tuple[str, str]] = set()
         #: Bodies that this run wrote, to the number of values that were looked for in them.
         self.searched: dict[str, int] = {}
-        self._count = 0
+        # Asked for numbers by the event loop and by the thread that keeps; this hands out each once.
+        self._numbers = count()
         self._partials = path / PARTIAL / self.run
         # Held as long as this process lives: another run then knows what is left of a dead one.
         self._alive = FileLock(self._partials / LOCK, thread_local=False)
@@ -91,8 +93,7 @@ class RunWriter:
 
     def partial(self) -> Path:
         """Return a new path for what is on its way."""
-        self._count += 1
-        return self._partials / str(self._count)
+        return self._partials / str(next(self._numbers))
 
     def add_answer(self, entry: Entry, partial: Path, searched: int = 0) -> None:
         """Keep an answer; its entry names the body, which lies at `partial`."""

@@ -72,7 +72,7 @@ class RunWriter:
         self._written: set[tuple[str, str]] = set()
         #: Bodies that this run wrote, to the number of values that were looked for in them.
         self.searched: dict[str, int] = {}
-        # Asked for numbers by the event loop and by the thread that keeps; this hands out each once.
+        # The event loop and the thread that keeps both ask: each number is handed out once.
         self._numbers = count()
         self._partials = path / PARTIAL / self.run
         # Held as long as this process lives: another run then knows what is left of a dead one.

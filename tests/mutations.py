@@ -217,7 +217,7 @@ MUTATIONS = {
         (("MAST name resolver", "gone", "key resolvedCoordinate[].searchRadius"),),
     ),
     "feature of ADQL": Mutation(
-        "protocols/tap.py",
+        "protocols/tap_documents.py",
         '("UNION", "EXCEPT", "INTERSECT")',
         '("UNION", "EXCEPT")',
         (("registry capabilities", "gone", "features-adql-sets INTERSECT"),),

@@ -181,7 +181,7 @@ def test_queries_are_taken_by_get_and_post_and_need_no_request_parameter(method:
         ({"QUERY": ""}, "QUERY"),
         ({"QUERY": "SELECT 1", "LANG": "PQL"}, "LANG"),
         ({"QUERY": "SELECT 1", "REQUEST": "getCapabilities"}, "REQUEST"),
-        ({"QUERY": "SELECT 1", "FORMAT": "fits"}, "FORMAT"),
+        ({"QUERY": "SELECT 1", "FORMAT": "docx"}, "FORMAT"),
         ({"QUERY": "SELECT 1", "MAXREC": "-1"}, "MAXREC"),
         ({"QUERY": "SELECT 1", "UPLOAD": "a,http://b"}, "UPLOAD"),
     ],

@@ -44,6 +44,22 @@ class QueryStoppedError(QueryError):
 
 
 @dataclass(frozen=True)
+class ForeignKey:
+    """Columns of a table that name rows of another one.
+
+    Attributes
+    ----------
+    target : str
+        Name of the other table.
+    columns : tuple of (str, str)
+        Columns, each with the one of the other table whose value it has.
+    """
+
+    target: str
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Table:
     """A table that can be queried.
 
@@ -57,12 +73,21 @@ class Table:
         The columns.
     rows : tuple of tuple
         Cells in the order of `fields`.
+    keys : tuple of ForeignKey
+        Columns that refer to other tables.
+    is_standard : bool
+        Whether a standard defines its columns.
+    facts : tuple of (str, object)
+        What the archive's TAP_SCHEMA.tables says of it beside the standard's columns.
     """
 
     name: str
     description: str
     fields: tuple[Field, ...]
     rows: tuple[tuple[Any, ...], ...]
+    keys: tuple[ForeignKey, ...] = ()
+    is_standard: bool = False
+    facts: tuple[tuple[str, Any], ...] = ()
 
     @property
     def schema(self) -> str:

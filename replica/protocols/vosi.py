@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
 from starlette.responses import Response
 
-from replica.protocols.adql import Table
+from replica.protocols.adql import ForeignKey, Table
+from replica.protocols.adql_words import delimited, delimited_table
+from replica.protocols.tap_schema import describe_schema
 from replica.protocols.votable import Field
 
 _NAMESPACES = (
@@ -33,10 +35,11 @@ def capabilities_document(url: str, own: str, more: tuple[str, ...] = ()) -> str
     return f"<vosi:capabilities {_NAMESPACES}>{own}{vosi}</vosi:capabilities>"
 
 
-def interface(url: str, use: str = "full") -> str:
+def interface(url: str, use: str = "full", version: str = "") -> str:
     """Write the interface element of a standard service."""
+    stated = f" version={quoteattr(version)}" if version else ""
     return (
-        '<interface xsi:type="vs:ParamHTTP" role="std">'
+        f'<interface xsi:type="vs:ParamHTTP" role="std"{stated}>'
         f"<accessURL use={quoteattr(use)}>{escape(url)}</accessURL></interface>"
     )
 
@@ -50,29 +53,58 @@ def availability() -> str:
     )
 
 
-def table_set(tables: tuple[Table, ...]) -> str:
-    """Write the VOSI tables document."""
-    schemas = "".join(
-        f"<schema><name>{schema}</name>{''.join(map(_table, members))}</schema>"
-        for schema, members in groupby(tables, key=lambda table: table.schema)
+_TABLES = (
+    'xmlns:vosi="http://www.ivoa.net/xml/VOSITables/v1.0" '
+    'xmlns:vs="http://www.ivoa.net/xml/VODataService/v1.1" '
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+)
+
+
+def table_set(tables: Iterable[Table]) -> str:
+    """Write the VOSI tables document: names stand as queries write them."""
+    schemas: dict[str, list[Table]] = {}
+    for table in tables:
+        schemas.setdefault(table.schema, []).append(table)
+    inner = "".join(
+        f"<schema><name>{escape(delimited(name))}</name>"
+        f"<description>{escape(describe_schema(name))}</description>"
+        f"{''.join(f'<table>{_table(table)}</table>' for table in members)}</schema>"
+        for name, members in schemas.items()
     )
-    return (
-        '<vosi:tableset xmlns:vosi="http://www.ivoa.net/xml/VOSITables/v1.0" '
-        'xmlns:vs="http://www.ivoa.net/xml/VODataService/v1.1" '
-        f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">{schemas}</vosi:tableset>'
-    )
+    return f"<vosi:tableset {_TABLES}>{inner}</vosi:tableset>"
+
+
+def table_document(table: Table) -> str:
+    """Write the VOSI document of one table."""
+    return f"<vosi:table {_TABLES}>{_table(table)}</vosi:table>"
 
 
 def _table(table: Table) -> str:
-    columns = "".join(map(_column, table.fields))
-    description = f"<description>{escape(table.description)}</description>"
-    return f'<table type="output"><name>{table.name}</name>{description}{columns}</table>'
+    columns = "".join(_column(field, table.is_standard) for field in table.fields)
+    keys = "".join(map(_key, table.keys))
+    return (
+        f"<name>{escape(delimited_table(table.name))}</name>"
+        f"<description>{escape(table.description)}</description>{columns}{keys}"
+    )
 
 
-def _column(field: Field) -> str:
+def _column(field: Field, is_standard: bool) -> str:
     facts = field.attributes()
-    size = f" arraysize={quoteattr(facts['arraysize'])}" if facts["arraysize"] else ""
+    given = {"arraysize": facts["arraysize"], "extendedType": field.xtype}
+    attributes = "".join(f" {name}={quoteattr(text)}" for name, text in given.items() if text)
     texts = {"description": field.description, "unit": field.unit, "ucd": field.ucd}
+    texts["utype"] = field.utype
     inner = "".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in texts.items() if text)
-    kind = f'<dataType xsi:type="vs:VOTableType"{size}>{facts["datatype"]}</dataType>'
-    return f"<column><name>{field.name}</name>{inner}{kind}</column>"
+    kind = f'<dataType xsi:type="vs:VOTableType"{attributes}>{facts["datatype"]}</dataType>'
+    std = ' std="true"' if is_standard else ""
+    return f"<column{std}><name>{escape(delimited(field.name))}</name>{inner}{kind}</column>"
+
+
+def _key(key: ForeignKey) -> str:
+    columns = "".join(
+        f"<fkColumn><fromColumn>{delimited(own)}</fromColumn>"
+        f"<targetColumn>{delimited(target)}</targetColumn></fkColumn>"
+        for own, target in key.columns
+    )
+    target = f"<targetTable>{escape(delimited_table(key.target))}</targetTable>"
+    return f"<foreignKey>{target}{columns}</foreignKey>"

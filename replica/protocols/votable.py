@@ -99,7 +99,11 @@ class Document:
 
 
 def results(
-    fields: Sequence[Field], rows: Iterable[Sequence[Any]], document: Document | None = None
+    fields: Sequence[Field],
+    rows: Iterable[Sequence[Any]],
+    document: Document | None = None,
+    *,
+    binary: bool = False,
 ) -> bytes:
     """Write a VOTable of `rows`.
 
@@ -111,6 +115,8 @@ def results(
         Cells in the order of `fields`; None for a missing value, a list for an array.
     document : Document, optional
         What else the answer says.
+    binary : bool
+        Whether the rows are written in the serialization BINARY2 in place of XML.
     """
     document = document or Document()
     votable, resource = _resource(document.version)
@@ -118,7 +124,9 @@ def results(
     for name, value in document.infos:
         _info(votable, resource, name, value)
     resource.params.extend(_param(votable, parameter) for parameter in document.inputs)
-    resource.tables.append(_table(votable, fields, list(rows), document))
+    table = _table(votable, fields, list(rows), document)
+    table.format = "binary2" if binary else "tabledata"
+    resource.tables.append(table)
     return _xml(votable)
 
 

@@ -19,7 +19,9 @@ from replica.protocols.adql import QueryError, Table, query
 from replica.protocols.cone import cone_query
 from replica.protocols.dali import RequestError, parameters
 from replica.protocols.datalink import MEDIA_TYPE
-from replica.protocols.tap import MAXREC, TapService
+from replica.protocols.tap import TapService
+from replica.protocols.tap_documents import Example
+from replica.protocols.tap_query import MAXREC
 from replica.storage import directory_listing
 from replica.storage.file_response import product_response
 
@@ -36,7 +38,24 @@ def _tables() -> tuple[Table, ...]:
     return (chanmaster.table(), chanmaster.metainfo())
 
 
-_TAP = TapService(url=f"{chanmaster.HOST}/xamin/vo/tap", tables=_tables)
+_EXAMPLES = (
+    Example(
+        "cone",
+        "Observations near the Crab Nebula",
+        "All observations of Chandra within 0.1 degrees, the longest first.",
+        "SELECT obsid, name, detector, exposure FROM chanmaster "
+        "WHERE 1 = CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 83.633, 22.014, 0.1)) "
+        "ORDER BY exposure DESC",
+    ),
+    Example(
+        "count",
+        "Observations by detector",
+        "How many observations each detector made, and for how long.",
+        "SELECT detector, COUNT(*) AS number, SUM(exposure) AS total "
+        "FROM chanmaster GROUP BY detector",
+    ),
+)
+_TAP = TapService(url=f"{chanmaster.HOST}/xamin/vo/tap", tables=_tables, examples=_EXAMPLES)
 
 
 async def search_images(request: Request) -> Response:

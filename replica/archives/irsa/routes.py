@@ -14,15 +14,11 @@ from replica.archives.irsa import image_search_1 as irsa_sia1
 from replica.archives.irsa import image_search_2 as irsa_sia2
 from replica.archives.irsa.facts import IMAGE_SET
 from replica.protocols import votable
-from replica.protocols.adql import Table
+from replica.protocols.adql import ForeignKey, Table
 from replica.protocols.dali import RequestError, parameters
-from replica.protocols.tap import (
-    TapService,
-    availability,
-    capabilities_document,
-    document,
-    interface,
-)
+from replica.protocols.tap import TapService
+from replica.protocols.tap_documents import Example
+from replica.protocols.vosi import availability, capabilities_document, document, interface
 from replica.protocols.votable import Field
 
 _SIA2 = "https://irsa.ipac.caltech.edu/SIA"
@@ -62,6 +58,10 @@ def _images_2_availability(request: Request) -> Response:
     return document(availability())
 
 
+#: What IRSA's TAP_SCHEMA.tables says of a table without positions: `Irsa.list_catalogs` asks.
+_NO_CATALOG = (("irsa_dbms", 21), ("irsa_pos", "n"))
+
+
 def _tables() -> tuple[Table, ...]:
     """The part of IRSA's tables that lists the collections (CAOM)."""
     tiles = dict.fromkeys((image.collection, image.obs_id) for image in irsa_images.images())
@@ -73,16 +73,28 @@ def _tables() -> tuple[Table, ...]:
             *("caom.observation", "Observations"),
             (number, Field("collection"), Field("observationid")),
             observations,
+            facts=_NO_CATALOG,
         ),
         Table(
             *("caom.plane", "Their products"),
             (number, Field("planeid", "long"), Field("dataproducttype")),
             planes,
+            (ForeignKey("caom.observation", (("obsid", "obsid"),)),),
+            facts=_NO_CATALOG,
         ),
     )
 
 
-_TAP = TapService(url="https://irsa.ipac.caltech.edu/TAP", tables=_tables)
+_EXAMPLES = (
+    Example(
+        "collections",
+        "Collections of images",
+        "Which collections hold images.",
+        "SELECT DISTINCT o.collection FROM caom.observation AS o "
+        "JOIN caom.plane AS p ON o.obsid = p.obsid WHERE p.dataproducttype = 'image'",
+    ),
+)
+_TAP = TapService(url="https://irsa.ipac.caltech.edu/TAP", tables=_tables, examples=_EXAMPLES)
 
 ROUTES: dict[str, list[BaseRoute]] = {
     "irsa.ipac.caltech.edu": [

@@ -9,11 +9,29 @@ from starlette.routing import BaseRoute, Route
 from replica.archive_folders import read_table
 from replica.archives.registry.tables import tables
 from replica.protocols.tap import TapService
+from replica.protocols.tap_documents import Example
 
 _SERVICE = TapService(
     url="http://reg.g-vo.org/tap",
     tables=tables,
     data_models=(("ivo://ivoa.net/std/RegTAP#1.1", "Registry 1.1"),),
+    features=(("ivo://org.gavo.dc/std/exts#extra-adql-keywords", ("MOC", "COALESCE", "CASE")),),
+    examples=(
+        Example(
+            "images",
+            "Image services",
+            "Services that answer SIA queries, with their addresses.",
+            "SELECT short_name, access_url FROM rr.resource NATURAL JOIN rr.capability "
+            "NATURAL JOIN rr.interface WHERE standard_id = 'ivo://ivoa.net/std/sia'",
+        ),
+        Example(
+            "words",
+            "Resources by a word",
+            "Resources whose description has the word rosat.",
+            "SELECT ivoid, res_title FROM rr.resource "
+            "WHERE 1 = ivo_hasword(res_description, 'rosat')",
+        ),
+    ),
 )
 
 

@@ -12,11 +12,26 @@ from functools import lru_cache
 from typing import Any
 
 from replica.archive_folders import Row, read_tables
-from replica.protocols.adql import Table
+from replica.protocols.adql import ForeignKey, Table
 from replica.protocols.votable import Field
 
 #: Planck's constant times the speed of light, J m: spectral coverage is kept in joules.
 _PLANCK_LIGHT = 6.62607015e-34 * 299792458.0
+
+
+_OF_RESOURCE = ForeignKey("rr.resource", (("ivoid", "ivoid"),))
+#: Foreign keys by table: RegTAP 1.2, section 8.
+_KEYS = {
+    **dict.fromkeys(
+        (
+            *("capability", "res_role", "stc_spatial", "stc_temporal", "stc_spectral"),
+            *("res_schema", "res_subject", "res_date", "relationship", "alt_identifier"),
+            *("res_table", "table_column", "res_detail", "intf_param"),
+        ),
+        (_OF_RESOURCE,),
+    ),
+    "interface": (ForeignKey("rr.capability", (("ivoid", "ivoid"), ("cap_index", "cap_index"))),),
+}
 
 
 def _table(name: str, description: str, fields: str, rows: Iterable[Mapping[str, Any]]) -> Table:
@@ -26,7 +41,8 @@ def _table(name: str, description: str, fields: str, rows: Iterable[Mapping[str,
     """
     columns = tuple(Field(*column.split(":")) for column in fields.split())
     cells = tuple(tuple(row.get(column.name, "") for column in columns) for row in rows)
-    return Table(f"rr.{name}", description, columns, cells)
+    keys = _KEYS.get(name, ())
+    return Table(f"rr.{name}", description, columns, cells, keys, is_standard=True)
 
 
 @lru_cache(maxsize=1)
@@ -86,7 +102,8 @@ def _resource(resources: list[Row]) -> Table:
         for row in resources
     ]
     cells = tuple(tuple(row[field.name] for field in _RESOURCE_FIELDS) for row in rows)
-    return Table("rr.resource", "Services, catalogs and archives", _RESOURCE_FIELDS, cells)
+    described = "Services, catalogs and archives"
+    return Table("rr.resource", described, _RESOURCE_FIELDS, cells, is_standard=True)
 
 
 def _numbered(rows: list[Row]) -> list[dict[str, Any]]:

@@ -90,6 +90,10 @@ def mask(length: int) -> str:
     return (MASK * (length // len(MASK) + 1))[:length]
 
 
+#: Finds in some bytes whether it is a value, where it begins, and where it ends.
+Finder = Callable[[bytes], list[tuple[bool, int, int]]]
+
+
 class Findings:
     """What was taken out, and the values to look for elsewhere.
 
@@ -116,11 +120,16 @@ class Findings:
             self.hints = _finder(self.values)
 
 
-def _finder(values: Iterable[bytes]) -> Callable[[bytes], list[tuple[int, int, int]]]:
-    """Return a function that finds the hints, and some values: which, start and stop."""
+def _finder(values: Iterable[bytes]) -> Finder:
+    """Return a function that finds the hints, and some values, in bytes."""
     automaton = ahocorasick_rs.BytesAhoCorasick([*_HINTS, *values])
-    # Overlapping: a hint within a value must not hide the value.
-    return lambda content: automaton.find_matches_as_indexes(content, overlapping=True)
+
+    def find(content: bytes) -> list[tuple[bool, int, int]]:
+        # Overlapping: a hint within a value must not hide the value.
+        hits = automaton.find_matches_as_indexes(content, overlapping=True)
+        return [(which >= len(_HINTS), start, stop) for which, start, stop in hits]
+
+    return find
 
 
 class Redactor:
@@ -231,7 +240,7 @@ class Masker:
     def __init__(self, findings: Findings, *, counting: bool = True) -> None:
         self._findings = findings
         self._counting = counting
-        self._held = bytearray()
+        self._held = b""
         self.masked = 0
 
     def feed(self, block: bytes) -> bytes:
@@ -245,21 +254,22 @@ class Masker:
 
     def _release(self, limit: int) -> bytes:
         """Mask what ends before a limit; release as much, but nothing of what goes on behind it."""
-        found = secrets_in(bytes(self._held), self._findings)
+        held = self._held
+        found = secrets_in(held, self._findings)
         going_on = [secret.context for secret in found if secret.context < limit < secret.stop]
         # A secret that is longer than any can be is masked as far as it came.
-        ready = min([limit, *going_on]) if len(self._held) < 4 * REACH + _BLOCK else limit
+        ready = min([limit, *going_on]) if len(held) < 4 * REACH + _BLOCK else limit
         for secret in found:
             if secret.start < ready:
-                self._mask(secret)
-        released = bytes(self._held[:ready])
-        del self._held[:ready]
-        return released
+                held = self._masked(held, secret)
+        self._held = held[ready:]
+        return held[:ready]
 
-    def _mask(self, secret: Secret) -> None:
-        self._held[secret.start : secret.stop] = mask(secret.stop - secret.start).encode()
+    def _masked(self, held: bytes, secret: Secret) -> bytes:
         self._findings.removed[f"{secret.kind} in a body"] += self._counting
         self.masked += 1
+        hidden = mask(secret.stop - secret.start).encode()
+        return held[: secret.start] + hidden + held[secret.stop :]
 
 
 @dataclass(frozen=True, order=True)
@@ -290,12 +300,12 @@ def secrets_in(content: bytes, findings: Findings) -> list[Secret]:
         for kind, pattern in _PATTERNS.items():
             matches += [(kind, match) for match in pattern.finditer(content, start, stop)]
     found = [Secret(*match.span("s"), match.start(), kind) for kind, match in matches]
-    values = [hit for hit in hits if hit[0] >= len(_HINTS)]
-    found += [Secret(start, stop, start, "withheld value") for _, start, stop in values]
+    values = [hit[1:] for hit in hits if hit[0]]
+    found += [Secret(start, stop, start, "withheld value") for start, stop in values]
     return _joined(each for each in found if not is_mask(content[each.start : each.stop]))
 
 
-def _windows(hits: Iterable[tuple[int, int, int]]) -> list[list[int]]:
+def _windows(hits: Iterable[tuple[bool, int, int]]) -> list[list[int]]:
     """Where the secrets of some hints can lie."""
     windows: list[list[int]] = []
     for _, start, stop in hits:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import re
+import reprlib
 from collections.abc import Iterable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from helpers.cutout_header import cutout_header
+from helpers.cutout_plan import check_arguments, plan, slices_of
 from helpers.errors import ArchiveAccessError, CutoutError, FitsError
-from helpers.remote.byte_ranges import Slices, plain_image, table_rows, tiles
-from helpers.remote.fits_cache import remote_fits
-from helpers.remote.fits_io import Location, open_file, open_hdus, reading
-from helpers.remote.sparse_file import MERGE_GAP, SparseFile
-from helpers.wcs import celestial_wcs
+from helpers.remote.byte_ranges import Slices
+from helpers.remote.cancellation import cancellable_threads
+from helpers.remote.fits_file import FitsFile, reading, told
+from helpers.remote.fits_io import Location, open_file
+from helpers.remote.http import FileChangedError
+from helpers.remote.sparse_file import MERGE_GAP
+from helpers.wcs import celestial_axes, celestial_wcs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,8 +28,6 @@ if TYPE_CHECKING:
 
 #: Threads of `cutouts`: they wait for the network most of the time.
 THREADS = 32
-
-_REFERENCE_PIXEL = re.compile(r"CRPIX([12])[A-Z]?")
 
 HduName = int | str | tuple[str, int]
 
@@ -58,6 +60,19 @@ class Cutout:
     def shape(self) -> tuple[int, ...]:
         """Rows and columns."""
         return self.data.shape
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        try:
+            wcs = self.wcs.__reduce__()
+        except ValueError:
+            # wcslib cannot write the WCS of a photographic plate, but the header has it.
+            wcs = celestial_wcs, (self.header,)
+        return _restored, (self.data, wcs, self.header, self.partial, self.url)
+
+
+def _restored(data: np.ndarray, wcs: tuple[Any, ...], *rest: Any) -> Cutout:
+    make, arguments = wcs
+    return Cutout(data, make(*arguments), *rest)
 
 
 def cutout(
@@ -99,20 +114,77 @@ def cutout(
     DownloadError
         If the file cannot be read.
     """
-    _check(position, size)
-    name, file = open_file(location)
-    with open_hdus(name, file) as hdus, reading(name):
-        number, image = _find_image(name, hdus, hdu)
-        plan = _plan(name, image, _wcs_of(name, file, number, image.header), position, size)
-        slices = (*_planes(name, image, plane), *plan.slices_original)
-        data = _read(file, number, image, slices).reshape(plan.shape)
+    check_arguments(position, size, plane)
+    try:
+        return _cut(location, position, size, hdu, plane)
+    except FileChangedError:
+        # What was remembered of the file is forgotten by now: once more, from its beginning.
+        return _cut(location, position, size, hdu, plane)
+
+
+def _cut(
+    location: Location,
+    position: SkyCoord,
+    size: Quantity | int,
+    hdu: HduName | None,
+    plane: int | None,
+) -> Cutout:
+    file = open_file(location)
+    with file.open() as hdus, reading(file.name):
+        number, image = _find_image(file.name, hdus, hdu)
+        axes, wcs = celestial_axes(image.header), file.wcs(number, hdus)
+        part = plan(file.name, image.shape, axes, wcs, position, size)
+        data = _read(file, number, image, slices_of(file.name, image.shape, part, plane))
         return Cutout(
-            data=data.copy(),
-            wcs=plan.wcs,
-            header=_moved(image.header, plan),
-            partial=plan.shape != tuple(int(length) for length in plan.shape_input),
-            url=name,
+            data=data.reshape(part.shape).copy(),
+            wcs=part.wcs,
+            header=cutout_header(image.header, part),
+            partial=part.partial,
+            url=file.name,
         )
+
+
+def _find_image(name: str, hdus: fits.HDUList, wanted: HduName | None) -> tuple[int, Any]:
+    """Return number and HDU of the wanted image, or of the first one with a place on the sky."""
+    if wanted is not None:
+        number = _number_of(name, hdus, wanted)
+        if _is_on_the_sky(hdus[number]):
+            return number, hdus[number]
+        raise FitsError(f"{name} has no image with celestial coordinates in HDU {wanted!r}", name)
+    for number, hdu in enumerate(hdus):
+        if _is_on_the_sky(hdu):
+            return number, hdu
+    raise FitsError(f"{name} has no image with celestial coordinates", name)
+
+
+def _number_of(name: str, hdus: fits.HDUList, wanted: HduName) -> int:
+    try:
+        number: int = hdus.index_of(wanted)
+        # Reads as far as this one, which a number alone does not.
+        hdus[number]
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise FitsError(f"{name} has no HDU {wanted!r}: {told(error)}", name) from error
+    return number
+
+
+def _is_on_the_sky(hdu: Any) -> bool:
+    return hdu.is_image and bool(celestial_axes(hdu.header)) and 0 not in hdu.shape
+
+
+def _read(file: FitsFile, number: int, image: Any, slices: Slices) -> np.ndarray:
+    """Fetch and decode a part of an image; whole rows where they are fetched as one anyway.
+
+    astropy reads whole rows at once, but parts of rows one by one.
+    """
+    from astropy.io import fits
+
+    rows, columns = slices, slice(None)
+    row_bytes = image.shape[-1] * abs(image.header["BITPIX"]) // 8
+    if not isinstance(image, fits.CompImageHDU) and row_bytes <= MERGE_GAP:
+        rows, columns = (*slices[:-1], slice(0, image.shape[-1])), slices[-1]
+    file.prefetch(number, image, rows)
+    pixels: np.ndarray = image.section[rows][..., columns]
+    return pixels
 
 
 def cutouts(
@@ -129,8 +201,10 @@ def cutouts(
     ----------
     targets : iterable of (location, position)
         Where each image is, and the centre of the cutout.
-    size, hdu
-        As for `cutout`.
+    size : astropy.units.Quantity or int
+        Width and height, as for `cutout`.
+    hdu : int, str or tuple, optional
+        The image's HDU, as for `cutout`.
     executor : concurrent.futures.Executor, optional
         Where the work is done: threads (the default), processes, or
         ``dask.distributed.Client.get_executor()`` for a cluster.
@@ -142,14 +216,52 @@ def cutouts(
     list of Cutout or ArchiveAccessError
         In the order of the targets; where one failed, the exception that says why.
     """
-    if executor is None:
-        with ThreadPoolExecutor(THREADS) as threads:
-            return cutouts(targets, size, hdu=hdu, executor=threads, progress=progress)
-    futures = [
-        executor.submit(cutout, location, position, size, hdu=hdu) for location, position in targets
-    ]
-    _watch(futures, progress=progress)
-    return [_outcome(future) for future in futures]
+    wanted = list(targets)
+    if executor is not None:
+        return _cut_all(executor, wanted, size, hdu, progress)
+    with cancellable_threads(THREADS) as threads:
+        return _cut_all(threads, wanted, size, hdu, progress)
+
+
+def _cut_all(
+    executor: Executor,
+    targets: list[Any],
+    size: Quantity | int,
+    hdu: HduName | None,
+    progress: bool,
+) -> list[Cutout | ArchiveAccessError]:
+    futures: list[Future[Cutout]] = []
+    try:
+        for target in targets:
+            futures.append(_submit(executor, target, size, hdu))
+        _watch(futures, progress=progress)
+    except BaseException:
+        # The executor may be someone else's, and go on: it begins no more of these.
+        for future in futures:
+            future.cancel()
+        raise
+    return [_outcome(*pair) for pair in zip(targets, futures, strict=True)]
+
+
+def _submit(
+    executor: Executor, target: Any, size: Quantity | int, hdu: HduName | None
+) -> Future[Cutout]:
+    try:
+        return executor.submit(_cut_target, target, size, hdu)
+    # Broad, because executors differ: broken, or unable to send this target to their workers.
+    except Exception as error:  # noqa: BLE001
+        failed: Future[Cutout] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _cut_target(target: Any, size: Quantity | int, hdu: HduName | None) -> Cutout:
+    try:
+        location, position = target
+    except (TypeError, ValueError) as error:
+        message = f"a target is a location and a position, not {reprlib.repr(target)}"
+        raise CutoutError(message) from error
+    return cutout(location, position, size, hdu=hdu)
 
 
 def _watch(futures: list[Future[Cutout]], *, progress: bool) -> None:
@@ -160,134 +272,13 @@ def _watch(futures: list[Future[Cutout]], *, progress: bool) -> None:
         pass
 
 
-def _outcome(future: Future[Cutout]) -> Cutout | ArchiveAccessError:
+def _outcome(target: Any, future: Future[Cutout]) -> Cutout | ArchiveAccessError:
     try:
         return future.result()
     except ArchiveAccessError as error:
         return error
-
-
-def _check(position: SkyCoord, size: Quantity | int) -> None:
-    """Refuse what astropy would read as something else: pixels as degrees, and the like."""
-    import numpy as np
-    from astropy import units as u
-    from astropy.coordinates import SkyCoord
-
-    if not isinstance(position, SkyCoord) or not position.isscalar:
-        raise CutoutError(f"the position of a cutout is one SkyCoord, not {position!r}")
-    lengths = size if isinstance(size, list | tuple) else np.atleast_1d(size)
-    for length in lengths:
-        angle = isinstance(length, u.Quantity) and (
-            length.unit.is_equivalent(u.deg) or length.unit == u.pixel
-        )
-        if not (angle or isinstance(length, int | np.integer)) or not length > 0:
-            raise CutoutError(f"the size of a cutout is a positive angle or pixels, not {size!r}")
-
-
-def _find_image(name: str, hdus: fits.HDUList, wanted: HduName | None) -> tuple[int, Any]:
-    """Return number and HDU of the wanted image, or of the first one with a place on the sky."""
-    if wanted is not None:
-        number = hdus.index_of(wanted)
-        return number, hdus[number]
-    for number, hdu in enumerate(hdus):
-        if hdu.is_image and len(hdu.shape) >= 2 and _has_celestial_axes(hdu.header):
-            return number, hdu
-    raise FitsError(f"{name} has no image with celestial coordinates", name)
-
-
-def _has_celestial_axes(header: fits.Header) -> bool:
-    """Whether two axes are celestial (FITS standard 8.3: such as RA---TAN, GLAT-CAR)."""
-    types = [str(header.get(f"CTYPE{axis}", "")) for axis in range(1, header["NAXIS"] + 1)]
-    return (
-        sum(kind.startswith(("RA-", "DEC-")) or kind[1:4] in ("LON", "LAT") for kind in types) > 1
-    )
-
-
-def _wcs_of(name: str, file: object, number: int, header: fits.Header) -> WCS:
-    if isinstance(file, SparseFile):
-        return remote_fits(name).wcs(number, header)
-    return celestial_wcs(header)
-
-
-def _plan(name: str, image: Any, wcs: WCS, position: SkyCoord, size: Quantity | int) -> Any:
-    """Let astropy work out the cutout on an array that takes no memory."""
-    import numpy as np
-    from astropy.nddata import Cutout2D, NoOverlapError
-
-    if len(image.shape) < 2 or wcs.naxis != 2:
-        raise FitsError(f"{name}: the HDU has no image with celestial coordinates", name)
-    nothing = np.broadcast_to(np.float32(0), image.shape[-2:])
-    try:
-        return Cutout2D(nothing, position, size, wcs=wcs, mode="trim")
-    except (NoOverlapError, ValueError) as error:
-        middle = wcs.pixel_to_world(*((length - 1) / 2 for length in reversed(nothing.shape)))
-        raise CutoutError(
-            f"a cutout of {size} about {_degrees(position)} lies outside {name}, whose centre is "
-            f"{_degrees(middle)} (degrees)",
-            name,
-        ) from error
-
-
-def _degrees(position: SkyCoord) -> str:
-    return position.to_string("decimal", precision=4)
-
-
-def _planes(name: str, image: Any, plane: int | None) -> Slices:
-    """Slices of the axes before the last two: at most one of them is longer than 1."""
-    lengths = image.shape[:-2]
-    if sum(length > 1 for length in lengths) > 1:
-        raise CutoutError(f"{name} has more than three axes: {image.shape}", name)
-    if plane is None and max(lengths, default=1) > 1:
-        raise CutoutError(f"{name} is a cube of {max(lengths)} planes: name one by plane=", name)
-    if plane is not None and not 0 <= plane < max(lengths, default=1):
-        raise CutoutError(f"{name} has no plane {plane} in its shape {image.shape}", name)
-    return tuple(
-        slice(plane, plane + 1) if plane is not None and length > 1 else slice(0, 1)
-        for length in lengths
-    )
-
-
-def _read(file: object, number: int, image: Any, slices: Slices) -> np.ndarray:
-    """Fetch and decode a part of an image; whole rows where they are fetched as one anyway.
-
-    astropy reads whole rows at once, but parts of rows one by one.
-    """
-    from astropy.io import fits
-
-    rows, columns = slices, slice(None)
-    row_bytes = image.shape[-1] * abs(image.header["BITPIX"]) // 8
-    if not isinstance(image, fits.CompImageHDU) and row_bytes <= MERGE_GAP:
-        rows, columns = (*slices[:-1], slice(0, image.shape[-1])), slices[-1]
-    if isinstance(file, SparseFile):
-        _fetch(file, number, image, rows)
-    return image.section[rows][..., columns]
-
-
-def _fetch(file: SparseFile, number: int, image: Any, slices: Slices) -> None:
-    """Fetch the bytes under a part of an image, all at once."""
-    from astropy.io import fits
-
-    memory = remote_fits(file.url)
-    if not isinstance(image, fits.CompImageHDU):
-        memory.store(file)
-        file.prefetch(plain_image(image.header, image.fileinfo()["datLoc"], slices))
-        return
-    with fits.open(SparseFile(file.url, file.chunks), disable_image_compression=True) as tables:
-        table = tables[number]
-        start, stop = table_rows(table)
-        file.prefetch([(start, stop)])
-        memory.store(file)
-        file.seek(start)
-        file.prefetch(tiles(table, file.read(stop - start), slices))
-
-
-def _moved(header: fits.Header, plan: Any) -> fits.Header:
-    """Return the header of the part: the reference pixels move, the lengths shrink."""
-    moved = header.copy()
-    for keyword in header:
-        match = _REFERENCE_PIXEL.fullmatch(keyword)
-        if match:
-            moved[keyword] = header[keyword] - plan.origin_original[int(match[1]) - 1]
-    moved["NAXIS"] = 2
-    moved["NAXIS1"], moved["NAXIS2"] = plan.shape[::-1]
-    return moved
+    # Broad, because whatever became of one target must not cost the others their cutouts.
+    except Exception as error:  # noqa: BLE001
+        failed = CutoutError(f"{reprlib.repr(target)} could not be cut out: {told(error)}")
+        failed.__cause__ = error
+        return failed

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from helpers import ArchiveAccessError
 
 INTRODUCTION = """\
-# What comes of faults
+# Failure Modes
 
 Written by `python -m pytest tests/test_faults.py`, which lets the replica fail (`--fault`) at
 every way on which `helpers` reaches the network. The tests hold that the outcome is the right
@@ -16,8 +16,12 @@ pixels or one error of the package that names host and product.
 
 A connection may take {connect:g} s and each next piece of an answer {read:g} s. What may be
 different soon is tried up to {tries} times, and no new try begins after {patience:g} s: a read
-to which nobody answers ends within {bound:g} s. The tests ran with shorter times, which changes
-no outcome.
+to which nobody answers ends within {bound:g} s. An answer may go on for {patience:g} s, and for
+one second more with every {rate:g} kB that come: a slower one is given up. The tests ran with
+shorter times, which changes no outcome.
+
+What is known of a file holds for one version of it. Each cutout compares ETag, Last-Modified and
+size; if the file is another one, it is read anew from its beginning.
 
 - *pixels*: the right pixels, after as many tries as it took.
 - *header* and *pixels* of a cutout: the fault hits the first read of a file, or the read of the

@@ -6,6 +6,7 @@ Plain images: FITS standard 4.0, section 5 and Table 8.  Tile-compressed images:
 from __future__ import annotations
 
 import math
+import operator
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ Slices = tuple[slice, ...]
 
 
 def plain_image(header: fits.Header, data_start: int, slices: Slices) -> list[Range]:
-    """Return the ranges of bytes, one for each row, of a part of a plain image.
+    """Return the ranges of bytes of a part of a plain image; rows taken whole are one.
 
     Parameters
     ----------
@@ -37,15 +38,20 @@ def plain_image(header: fits.Header, data_start: int, slices: Slices) -> list[Ra
     shape = [header[f"NAXIS{axis}"] for axis in range(header["NAXIS"], 0, -1)]
     item = abs(header["BITPIX"]) // 8
     strides = [item * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    last = slices[-1]
-    rows = product(*(range(part.start, part.stop) for part in slices[:-1]))
+    # Behind this axis all axes are taken whole, so that it runs on in the file.
+    run = max(
+        axis for axis in range(len(shape)) if axis == 0 or _is_some(slices[axis], shape[axis])
+    )
+    part, stride = slices[run], strides[run]
     ranges = []
-    for row in rows:
-        start = data_start + sum(
-            index * stride for index, stride in zip(row, strides[:-1], strict=True)
-        )
-        ranges.append((start + last.start * item, start + last.stop * item))
+    for place in product(*(range(each.start, each.stop) for each in slices[:run])):
+        start = data_start + sum(map(operator.mul, place, strides))
+        ranges.append((start + part.start * stride, start + part.stop * stride))
     return ranges
+
+
+def _is_some(part: slice, length: int) -> bool:
+    return bool(part.stop - part.start < length)
 
 
 def table_rows(table: fits.BinTableHDU) -> Range:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from copy import deepcopy
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from helpers.errors import FitsError
 from helpers.remote.http import Chunk, read_chunk
-from helpers.remote.sparse_file import SparseFile
-from helpers.wcs import celestial_wcs
 
 if TYPE_CHECKING:
-    from astropy.io import fits
+    from collections.abc import Sequence
+
     from astropy.wcs import WCS
 
 #: First read of a file: most headers fit, and it takes no more time than a smaller one.
@@ -26,17 +28,48 @@ FITS_MAGIC = b"SIMPLE  ="
 COMPRESSED_MAGIC = (b"\x1f\x8b", b"\x1f\x9d", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 
 
+class RememberedVersion:
+    """What was read, besides pixels, of one version of a file.
+
+    Who has begun to read a version keeps it to the end: nothing of it can get into what is
+    remembered of the next one.
+
+    Attributes
+    ----------
+    chunks : tuple of Chunk
+        The bytes; the file's beginning comes first.
+    """
+
+    def __init__(self, first: Chunk) -> None:
+        self.chunks: tuple[Chunk, ...] = (first,)
+        self._wcs: dict[int, WCS] = {}
+        self._lock = Lock()
+
+    def store(self, chunks: Sequence[Chunk]) -> None:
+        """Keep the chunks, if they are more than before and not too much."""
+        with self._lock:
+            known = sum(len(chunk.data) for chunk in chunks)
+            if known <= CACHED_BYTES and len(chunks) > len(self.chunks):
+                self.chunks = tuple(chunks)
+
+    def wcs(self, number: int, make: Callable[[], WCS]) -> WCS:
+        """Return the WCS of the HDU with this number, made if need be: a copy for one thread."""
+        with self._lock:
+            if number not in self._wcs:
+                self._wcs[number] = make()
+            return deepcopy(self._wcs[number])
+
+
 class RemoteFits:
-    """One remote file: its address, and what was read of it besides pixels."""
+    """One address, and what is remembered of the file that is there."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._lock = Lock()
-        self._chunks: list[Chunk] = []
-        self._wcs: dict[int, WCS] = {}
+        self._remembered: RememberedVersion | None = None
 
-    def open(self) -> SparseFile:
-        """Return a file that knows what is remembered; threads wait for the first read.
+    def remembered(self) -> RememberedVersion:
+        """Return what is remembered; threads wait for the first read.
 
         Raises
         ------
@@ -44,9 +77,9 @@ class RemoteFits:
             If the server sends something else, such as a page; that is not remembered.
         """
         with self._lock:
-            if not self._chunks:
-                self._chunks.append(self._first_chunk())
-            return SparseFile(self.url, self._chunks, self.invalidate)
+            if self._remembered is None:
+                self._remembered = RememberedVersion(self._first_chunk())
+            return self._remembered
 
     def _first_chunk(self) -> Chunk:
         chunk = read_chunk(self.url, 0, FIRST_READ)
@@ -55,28 +88,19 @@ class RemoteFits:
             raise FitsError(f"{self.url} cannot be read as FITS: it begins {start!r}", self.url)
         return chunk
 
-    def invalidate(self) -> None:
-        """Start afresh with the next reading: the file is another one now."""
+    def invalidate(self, stale: RememberedVersion) -> None:
+        """Start afresh with the next reading, if `stale` is what is still remembered."""
         with self._lock:
-            self._chunks.clear()
-            self._wcs.clear()
-
-    def store(self, file: SparseFile) -> None:
-        """Keep what `file` knows by now, if it is not too much."""
-        known = sum(len(chunk.data) for chunk in file.chunks)
-        with self._lock:
-            if known <= CACHED_BYTES and len(file.chunks) > len(self._chunks):
-                self._chunks = list(file.chunks)
-
-    def wcs(self, number: int, header: fits.Header) -> WCS:
-        """Return the celestial WCS of the HDU with this number."""
-        with self._lock:
-            if number not in self._wcs:
-                self._wcs[number] = celestial_wcs(header)
-            return self._wcs[number]
+            if self._remembered is stale:
+                self._remembered = None
 
 
 @lru_cache(maxsize=CACHED_FILES)
 def remote_fits(url: str) -> RemoteFits:
     """Return the one `RemoteFits` of an address; the least recently used are forgotten."""
     return RemoteFits(url)
+
+
+# A lock that a thread held during a fork would never be released in the child.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=remote_fits.cache_clear)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.cloud.location import CloudLocation, cloud_location
 from helpers.compression.formats import decompress
-from helpers.errors import ArchiveAccessError, CompressionError, FitsError
+from helpers.errors import CompressionError, FitsError
 from helpers.remote.fits_cache import COMPRESSED_MAGIC, remote_fits
+from helpers.remote.fits_file import FitsFile, RemoteFitsFile
 from helpers.remote.http import read_all
-from helpers.remote.sparse_file import SparseFile
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -50,29 +48,20 @@ def open_fits(location: Location) -> fits.HDUList:
     FitsError
         If it is not a FITS file.
     """
-    name, file = open_file(location)
-    return open_hdus(name, file)
+    return open_file(location).open()
 
 
-def open_file(location: Location) -> tuple[str, SparseFile | io.BytesIO | Path]:
-    """Return a file's name for messages, and the file as astropy takes it."""
+def open_file(location: Location) -> FitsFile:
+    """Return the file at a location, wherever that is."""
     if isinstance(location, Path) or (isinstance(location, str) and "://" not in location):
-        path = Path(location)
-        return str(path), _local_file(path)
+        return _local_file(Path(location))
     url = _https_url(location)
     if url.lower().endswith(_COMPRESSED_NAMES):
-        return url, _unpacked(url, read_all(url))
-    file = remote_fits(url).open()
-    if file.chunks[0].data.startswith(COMPRESSED_MAGIC):
-        return url, _unpacked(url, read_all(url))
-    return url, file
-
-
-def _unpacked(name: str, data: bytes) -> io.BytesIO:
-    try:
-        return io.BytesIO(decompress(data))
-    except CompressionError as error:
-        raise CompressionError(f"{name} cannot be decompressed: {error}", name) from error
+        return _unpacked(url, read_all(url))
+    remote = remote_fits(url)
+    if remote.remembered().chunks[0].data.startswith(COMPRESSED_MAGIC):
+        return _unpacked(url, read_all(url))
+    return RemoteFitsFile(remote)
 
 
 def _https_url(location: CloudLocation | str) -> str:
@@ -81,30 +70,19 @@ def _https_url(location: CloudLocation | str) -> str:
     return cloud_location(location).https_url
 
 
-def _local_file(path: Path) -> io.BytesIO | Path:
+def _local_file(path: Path) -> FitsFile:
     try:
         with path.open("rb") as file:
             compressed = file.read(6).startswith(COMPRESSED_MAGIC)
-    except OSError as error:
+        data = path.read_bytes() if compressed else b""
+    # A ValueError is a name with a null character.
+    except (OSError, ValueError) as error:
         raise FitsError(f"{path} cannot be opened: {error}", str(path)) from error
-    return _unpacked(str(path), path.read_bytes()) if compressed else path
+    return _unpacked(str(path), data) if compressed else FitsFile(str(path), path)
 
 
-def open_hdus(name: str, file: SparseFile | io.BytesIO | Path) -> fits.HDUList:
-    from astropy.io import fits
-
-    with reading(name):
-        return fits.open(file)
-
-
-@contextmanager
-def reading(name: str) -> Iterator[None]:
-    """Turn what astropy raises for a damaged or foreign file into an error that names it."""
-    from astropy.io.fits import VerifyError
-
+def _unpacked(name: str, data: bytes) -> FitsFile:
     try:
-        yield
-    except ArchiveAccessError:
-        raise
-    except (OSError, ValueError, LookupError, TypeError, VerifyError) as error:
-        raise FitsError(f"{name} cannot be read as FITS: {error}", name) from error
+        return FitsFile(name, io.BytesIO(decompress(data)))
+    except CompressionError as error:
+        raise CompressionError(f"{name} cannot be decompressed: {error}", name) from error

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING
 
 from helpers.connection import replica_died
 from helpers.errors import DownloadError
+from helpers.remote.cancellation import cancelled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import requests
 
 #: Seconds to wait for a connection, and for each next bytes of an answer.
@@ -22,8 +25,11 @@ TIMEOUT = (10.0, 20.0)
 #: How often a read is tried, and the pause before the second try; it doubles each time.
 MAX_ATTEMPTS = 5
 FIRST_PAUSE = 0.1
-#: No new try begins after this time, seconds.
+#: No new try begins after this time, seconds; nor does an answer go on that is slower than
+#: `SLOWEST_RATE` by then.
 DEADLINE = 60.0
+#: Bytes a second that an answer must bring in the long run: a modem's rate, 80 kbit/s.
+SLOWEST_RATE = 10_000
 #: Longest pause that a server's Retry-After is granted, seconds.
 LONGEST_PAUSE = 10.0
 #: Answers that may be different soon (RFC 9110, section 15; S3 says SlowDown with 503).
@@ -31,7 +37,48 @@ TRANSIENT = frozenset({429, 500, 502, 503, 504})
 #: Connections kept for a host: more than any sensible number of threads.
 POOL_SIZE = 64
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+# Characters of a reason that are shown.
+_REASON_LENGTH = 200
+# Bytes of a body that are taken at once.
+_PIECE = 2**20
+# Nineteen digits are enough for 2**63; Python refuses to read some thousands of them.
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
+_LENGTH = re.compile(r"(\d{1,19})(?:\s*,\s*\1)*")
+# Entity tags (RFC 9110, section 8.8.3); one without W/ stands for the same bytes.
+_STRONG_TAG = re.compile(r'"[^"]*"')
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a server says of the state that a file is in.
+
+    Attributes
+    ----------
+    size : int
+        Length of the whole file in bytes.
+    etag, modified : str
+        The headers ETag and Last-Modified; empty where a server sends none.
+    """
+
+    size: int
+    etag: str = ""
+    modified: str = ""
+
+    @property
+    def strong_tag(self) -> str:
+        """The ETag, if it is one that changes with each byte."""
+        return self.etag if _STRONG_TAG.fullmatch(self.etag) else ""
+
+    def agrees(self, other: Version) -> bool:
+        """Whether nothing says that the file is another one; only what both have is compared."""
+        if self.size != other.size:
+            return False
+        if self.strong_tag and other.strong_tag:
+            return self.etag == other.etag
+        # Apache's tag of a file is weak for a second after its change, and strong later.
+        tags = self.etag.removeprefix("W/"), other.etag.removeprefix("W/")
+        pairs = (tags, (self.modified, other.modified))
+        return all(mine == theirs for mine, theirs in pairs if mine and theirs)
 
 
 @dataclass(frozen=True)
@@ -44,18 +91,22 @@ class Chunk:
         Where they begin in the file.
     data : bytes
         The bytes.
-    size : int
-        Length of the whole file.
+    version : Version
+        Of which state of the file they are.
     """
 
     start: int
     data: bytes
-    size: int
+    version: Version
 
     @property
     def stop(self) -> int:
         """Where they end in the file."""
         return self.start + len(self.data)
+
+
+class FileChangedError(DownloadError):
+    """A file is not the one any more of which some bytes are known."""
 
 
 class _TransientError(Exception):
@@ -66,7 +117,9 @@ class _TransientError(Exception):
         self.pause = pause
 
 
-def read_chunk(url: str, start: int, stop: int | None = None) -> Chunk:
+def read_chunk(
+    url: str, start: int, stop: int | None = None, version: Version | None = None
+) -> Chunk:
     """Read the bytes from `start` to before `stop` of a file; to its end without `stop`.
 
     Parameters
@@ -75,6 +128,8 @@ def read_chunk(url: str, start: int, stop: int | None = None) -> Chunk:
         An ``http`` or ``https`` address.
     start, stop : int
         The range in bytes; it may reach behind the end of the file.
+    version : Version, optional
+        The version that the bytes must be of.
 
     Returns
     -------
@@ -83,16 +138,20 @@ def read_chunk(url: str, start: int, stop: int | None = None) -> Chunk:
 
     Raises
     ------
+    FileChangedError
+        If the file is another one than `version` by now.
     DownloadError
-        If the server refuses, or still fails after `MAX_ATTEMPTS` tries or `DEADLINE` seconds.
+        If the server refuses, or still fails after `MAX_ATTEMPTS` tries or `DEADLINE` seconds,
+        or if nobody waits any more.
     """
     began = time.monotonic()
     for number in range(MAX_ATTEMPTS):
         try:
-            return _read_once(url, start, stop)
+            return _read_once(url, start, stop, version)
         except _TransientError as error:
             reason, pause = error, max(_pause(number), error.pause)
-        if number == MAX_ATTEMPTS - 1 or time.monotonic() + pause - began > DEADLINE:
+        too_late = time.monotonic() + pause - began > DEADLINE
+        if number == MAX_ATTEMPTS - 1 or too_late or cancelled():
             break
         time.sleep(pause)
     tries = "once" if number == 0 else f"{number + 1} times"
@@ -105,49 +164,98 @@ def read_all(url: str) -> bytes:
     Raises
     ------
     DownloadError
-        If the server refuses, or still fails after `MAX_ATTEMPTS` tries or `DEADLINE` seconds.
+        As `read_chunk` does.
     """
     return read_chunk(url, 0).data
 
 
+def check_pace(seconds: float, received: int) -> None:
+    """Give up an answer that comes too slowly, or that nobody waits for any more.
+
+    Parameters
+    ----------
+    seconds : float
+        Time since the answer was waited for.
+    received : int
+        Its bytes so far.
+
+    Raises
+    ------
+    TimeoutError, ConnectionAbortedError
+        For requests to turn into its own errors.
+    """
+    if cancelled():
+        raise ConnectionAbortedError("nobody waits for it any more")
+    if seconds > DEADLINE + received / SLOWEST_RATE:
+        raise TimeoutError(f"only {received} bytes came in {seconds:.0f} s")
+
+
 def _pause(number: int) -> float:
     """A pause that doubles each time, with some chance in it so that clients spread out."""
-    return FIRST_PAUSE * 2**number * random.uniform(0.5, 1.5)
+    doubled: float = FIRST_PAUSE * 2**number
+    return doubled * random.uniform(0.5, 1.5)
 
 
-def _read_once(url: str, start: int, stop: int | None) -> Chunk:
-    import requests
+def _read_once(url: str, start: int, stop: int | None, version: Version | None) -> Chunk:
+    answer, body = _ask(url, _headers(start, stop, version))
+    # We never ask beyond the end of a version that we know (416).
+    if version is not None and answer.status_code in (412, 416):
+        raise FileChangedError(f"{url} is another file now; open it again", url)
+    _check_status(url, answer)
+    chunk = _chunk(url, answer, body, start, stop)
+    if version is not None and not version.agrees(chunk.version):
+        raise FileChangedError(f"{url} is another file now; open it again", url)
+    return chunk
 
+
+def _headers(start: int, stop: int | None, version: Version | None) -> dict[str, str]:
     headers = {
         "Range": f"bytes={start}-{'' if stop is None else stop - 1}",
         # The lengths are those of the file as it is stored.
         "Accept-Encoding": "identity",
     }
+    if version is not None and version.strong_tag:
+        headers["If-Match"] = version.strong_tag
+    return headers
+
+
+def _ask(url: str, headers: dict[str, str]) -> tuple[requests.Response, bytes]:
+    """Send one request; return the answer and its body, as it is stored, with failures sorted."""
+    import requests
+    from urllib3.exceptions import HTTPError, ProtocolError, SSLError, TimeoutError
+
+    session = _session(os.getpid())
     try:
-        answer = _session(os.getpid()).get(url, headers=headers, timeout=TIMEOUT)
+        with session.get(url, headers=headers, timeout=TIMEOUT, stream=True) as answer:
+            return answer, b"".join(_pieces(answer))
     except requests.exceptions.ProxyError as error:
         _check_proxy(url, _innermost(error))
         raise _TransientError(f"no answer ({_reason(error)})") from error
-    except (requests.ConnectionError, requests.Timeout) as error:
-        raise _TransientError(f"no complete answer ({_reason(error)})") from error
-    except requests.exceptions.ChunkedEncodingError as error:
+    except ProtocolError as error:
         raise _TransientError(f"the answer broke off ({_reason(error)})") from error
-    except OSError as error:  # requests raises a plain one where the certificates are gone
+    except (requests.ConnectionError, requests.Timeout, SSLError, TimeoutError) as error:
+        raise _TransientError(f"no complete answer ({_reason(error)})") from error
+    # Also what requests lets through: a host or a redirect that is none, no file of certificates.
+    except (OSError, ValueError, HTTPError) as error:
         _check_replica(url, error)
-        raise DownloadError(f"{url} could not be read: {error}", url) from error
-    _check_status(url, answer)
-    return _chunk(url, answer, start, stop)
+        raise DownloadError(f"{url} could not be read: {_reason(error)}", url) from error
+
+
+def _pieces(answer: requests.Response) -> Iterator[bytes]:
+    """A body as it is stored: some servers call a file that is gzip by itself encoded by gzip."""
+    return answer.raw.stream(_PIECE, decode_content=False)
 
 
 @lru_cache(maxsize=1)
 def _session(process: int) -> requests.Session:
     """One session for a process: connections must not be shared across a fork."""
     import requests
-    from requests.adapters import HTTPAdapter
+
+    from helpers.remote.timed_answers import TimedAdapter
 
     session = requests.Session()
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_connections=16, pool_maxsize=POOL_SIZE))
+        session.mount(scheme, TimedAdapter(pool_connections=16, pool_maxsize=POOL_SIZE))
     return session
 
 
@@ -167,7 +275,7 @@ def _check_replica(url: str, cause: BaseException) -> None:
 
 
 def _check_status(url: str, answer: requests.Response) -> None:
-    said = f"the server answers {answer.status_code} {answer.reason}"
+    said = f"the server answers {answer.status_code} {answer.reason[:_REASON_LENGTH]}"
     if answer.history:
         said = f"it leads to {answer.url}, where {said}"
     if answer.status_code in TRANSIENT:
@@ -193,11 +301,10 @@ def _retry_after(answer: requests.Response) -> float:
     return 0.0
 
 
-def _chunk(url: str, answer: requests.Response, start: int, stop: int | None) -> Chunk:
+def _chunk(url: str, answer: requests.Response, body: bytes, start: int, stop: int | None) -> Chunk:
     """Make sure that the answer is the range that was asked for, all of it."""
-    body = answer.content
     if answer.status_code != 206:
-        return _slice_full_body(url, answer, start, stop)
+        return _slice_full_body(url, answer, body, start, stop)
     match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     if match is None:
         raise DownloadError(f"{url} answers without a Content-Range that can be read", url)
@@ -205,25 +312,34 @@ def _chunk(url: str, answer: requests.Response, start: int, stop: int | None) ->
     end = size if stop is None else min(stop, size)
     if (first, last + 1) != (start, end) or len(body) != end - start:
         raise _TransientError(f"{len(body)} bytes came where {end - start} were asked for")
-    return Chunk(start, body, size)
+    return Chunk(start, body, _version(answer, size))
 
 
-def _slice_full_body(url: str, answer: requests.Response, start: int, stop: int | None) -> Chunk:
+def _slice_full_body(
+    url: str, answer: requests.Response, body: bytes, start: int, stop: int | None
+) -> Chunk:
     """Take the range from the answer of a server that sends the whole file."""
-    body = answer.content
-    declared = answer.headers.get("Content-Length")
-    if declared is not None and int(declared) != len(body):
-        raise _TransientError(f"{len(body)} bytes came where {declared} were announced")
-    return Chunk(start, body[start:stop], len(body))
+    announced = answer.headers.get("Content-Length")
+    length = _LENGTH.fullmatch(announced) if announced is not None else None
+    if announced is not None and length is None:
+        raise DownloadError(f"{url} answers with a Content-Length that cannot be read", url)
+    if length is not None and int(length[1]) != len(body):
+        raise _TransientError(f"{len(body)} bytes came where {length[1]} were announced")
+    return Chunk(start, body[start:stop], _version(answer, len(body)))
+
+
+def _version(answer: requests.Response, size: int) -> Version:
+    return Version(size, answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", ""))
 
 
 def _reason(error: BaseException) -> str:
+    """What went wrong on the wire, in one line: servers can put anything into their answers."""
     cause = _innermost(error)
-    return str(cause) or type(cause).__name__
+    return " ".join(str(cause).split())[:_REASON_LENGTH] or type(cause).__name__
 
 
 def _innermost(error: BaseException) -> BaseException:
     """The first cause in a chain, which says what went wrong on the wire."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__
+    while cause := error.__cause__ or error.__context__:
+        error = cause
     return error

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from helpers.errors import DownloadError
-from helpers.remote.http import Chunk, read_chunk
+from helpers.remote.cancellation import cancellable_threads
+from helpers.remote.http import Chunk, FileChangedError, read_chunk
 
 #: Bytes fetched at least for a read of bytes that are not known yet: enough for a header.
 READ_AHEAD = 2**16
@@ -29,27 +29,31 @@ class SparseFile(io.RawIOBase):
     url : str
         Address of the file.
     chunks : sequence of Chunk
-        What is known of it; at least one chunk, which tells the size.
-    invalidate : callable, optional
+        What is known of it; at least one chunk, which tells the version.
+    changed : callable, optional
         Called when the file turns out to be another one than the chunks are of.
 
     Attributes
     ----------
     chunks : list of Chunk
         What is known of it by now.
+    version : Version
+        The version that all of it is of.
     size : int
         Length in bytes.
     """
 
     def __init__(
-        self, url: str, chunks: Sequence[Chunk], invalidate: Callable[[], None] | None = None
+        self, url: str, chunks: Sequence[Chunk], changed: Callable[[], None] | None = None
     ) -> None:
         self.url = url
-        self._invalidate = invalidate
+        self._changed = changed
         self.chunks = list(chunks)
         self._position = 0
+        self._asked = False
         self._ahead, self._ahead_end = READ_AHEAD, -1
-        self.size = chunks[0].size
+        self.version = chunks[0].version
+        self.size = self.version.size
         self.mode = "rb"
 
     def readable(self) -> bool:
@@ -71,7 +75,7 @@ class SparseFile(io.RawIOBase):
         start, self._position = self._position, max(self._position, stop)
         return self._known(start, stop) if start < stop else b""
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: Any) -> int:
         data = self.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
@@ -94,8 +98,19 @@ class SparseFile(io.RawIOBase):
         missing = [range_ for range_ in starts if range_[0] < range_[1]]
         if not missing:
             return
-        with ThreadPoolExecutor(min(PARALLEL, len(missing))) as pool:
+        with cancellable_threads(min(PARALLEL, len(missing))) as pool:
             self.chunks += pool.map(lambda range_: self._fetch(*range_), missing)
+
+    def confirm(self) -> None:
+        """Make sure that this is still the file that is known, if nothing was fetched to show it.
+
+        Raises
+        ------
+        FileChangedError
+            If it is another one.
+        """
+        if not self._asked:
+            self._fetch(self.size - 1, self.size)
 
     def _known(self, start: int, stop: int) -> bytes:
         """The bytes of a range, fetched if need be."""
@@ -130,20 +145,20 @@ class SparseFile(io.RawIOBase):
         return chunk
 
     def _fetch(self, start: int, stop: int) -> Chunk:
-        chunk = read_chunk(self.url, start, min(stop, self.size))
-        if chunk.size != self.size:
-            if self._invalidate:
-                self._invalidate()
-            raise DownloadError(
-                f"{self.url} is another file now: it had {self.size} bytes and has {chunk.size}; "
-                "open it again",
-                self.url,
-            )
-        return chunk
+        self._asked = True
+        try:
+            return read_chunk(self.url, start, min(stop, self.size), self.version)
+        except FileChangedError:
+            if self._changed:
+                self._changed()
+            raise
 
 
 def merge(ranges: Iterable[Range], gap: int = MERGE_GAP) -> list[Range]:
     """Join ranges that overlap or lie within `gap` bytes of each other.
+
+    `fsspec.utils.merge_offset_ranges` does the same by now, but the older ones that are allowed
+    lose bytes where one range lies within another.
 
     Examples
     --------

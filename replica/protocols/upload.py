@@ -121,8 +121,10 @@ def _field(field: Any) -> Field:
         kind = _AS_INTEGER[field.datatype]
     elif field.datatype == "unicodeChar":
         kind = "unicodeChar*"
-    texts = (str(text or "") for text in (field.unit, field.ucd, field.description))
-    return Field(field.name, kind, *texts, field.xtype or "", field.utype or "")
+    unit, ucd, description = (
+        str(each or "") for each in (field.unit, field.ucd, field.description)
+    )
+    return Field(field.name, kind, unit, ucd, description, field.xtype or "", field.utype or "")
 
 
 def _cell(value: Any) -> Any:

@@ -1,0 +1,112 @@
+"""The header of a part of an image: its two axes alone, with their pixels counted anew.
+
+Keywords after FITS standard 4.0, section 8.2 and Table 22, and others that count axes or pixels:
+CROTAi, PC00i00j, LTVi, LTMi_j and WATi_nnn of IRAF, CNPIXi of the Digitized Sky Survey.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from copy import copy
+from typing import TYPE_CHECKING
+
+from helpers.cutout_plan import Part
+
+if TYPE_CHECKING:
+    from astropy.io import fits
+
+# Groups: one axis or two, and the letter of an alternative WCS.
+_OF_AXES = (
+    re.compile(
+        r"(?:NAXIS|CTYPE|CUNIT|CRVAL|CDELT|CROTA|CRPIX|CNAME|CRDER|CSYER|CPERI|CZPHS|CNPIX|LTV)"
+        r"(\d+)([A-Z]?)"
+    ),
+    re.compile(r"(?:PV|PS|WAT)(\d+)_\d+([A-Z]?)"),
+    re.compile(r"(?:PC|CD|LTM)(\d+)_(\d+)([A-Z]?)"),
+    re.compile(r"(?:PC|CD)(\d{3})(\d{3})()"),
+)
+_TABLE = re.compile(r"(CPDIS|CPERR|DP|D2IMDIS|D2IMERR|D2IM)\d+(\..*)?|AXISCORR|D2IMEXT")
+_SUM = re.compile("CHECKSUM|DATASUM")
+_NUMBER_OF_AXES = re.compile("WCSAXES[A-Z]?")
+
+
+def cutout_header(header: fits.Header, part: Part) -> fits.Header:
+    """Return the header of a part of an image; its WCS is that of the part.
+
+    Alternative WCS move along, but for those that mix the part's axes with others.  Look-up
+    tables of a distortion stay behind, because they are other HDUs; a HISTORY card says so.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Header of the image.
+    part : Part
+        Which part.
+    """
+    from astropy.io import fits
+
+    moved = fits.Header(_cards(header, part.axes))
+    _move(moved, 1, part.columns.start)
+    _move(moved, 2, part.rows.start)
+    moved["NAXIS"] = 2
+    moved["NAXIS2"], moved["NAXIS1"] = part.shape
+    for keyword in filter(_NUMBER_OF_AXES.fullmatch, list(moved)):
+        moved[keyword] = 2
+    if any(map(_TABLE.fullmatch, header)):
+        moved.add_history("Look-up tables of the distortion are left out: they are other HDUs")
+    return moved
+
+
+def _cards(header: fits.Header, axes: tuple[int, ...]) -> Iterator[fits.Card]:
+    """Copy the cards that are of some axes, under their new numbers, and those of none."""
+    from astropy.io import fits
+
+    mixed = _mixed(header, axes)
+    for card in header.cards:
+        match = _match(card.keyword)
+        if match is None:
+            if not _TABLE.fullmatch(card.keyword) and not _SUM.fullmatch(card.keyword):
+                yield copy(card)
+        elif _axes(match) <= set(axes) and match[match.re.groups] not in mixed:
+            keyword = _renumbered(match, axes)
+            same = keyword == card.keyword
+            yield copy(card) if same else fits.Card(keyword, card.value, card.comment)
+
+
+def _match(keyword: str) -> re.Match[str] | None:
+    return next((match for form in _OF_AXES if (match := form.fullmatch(keyword))), None)
+
+
+def _axes(match: re.Match[str]) -> set[int]:
+    return {int(number) for number in match.groups()[:-1]}
+
+
+def _renumbered(match: re.Match[str], axes: tuple[int, ...]) -> str:
+    keyword = match[0]
+    for group in range(match.re.groups - 1, 0, -1):
+        start, stop = match.span(group)
+        number = str(axes.index(int(match[group])) + 1)
+        keyword = keyword[:start] + number.zfill(3 if stop - start == 3 else 1) + keyword[stop:]
+    return keyword
+
+
+def _mixed(header: fits.Header, axes: tuple[int, ...]) -> set[str]:
+    """Letters of the alternative WCS of which a matrix couples some axes with others."""
+    letters = set()
+    for match in filter(None, map(_match, header)):
+        letter, inside = match[match.re.groups], _axes(match) & set(axes)
+        if letter and inside and inside != _axes(match) and header[match[0]]:
+            letters.add(letter)
+    return letters
+
+
+def _move(header: fits.Header, axis: int, first: int) -> None:
+    """Count the pixels of an axis from `first` on, in every WCS; without a card, CRPIX is 0."""
+    letters = {match[match.re.groups] for key in header if (match := _match(key))}
+    for letter in sorted(letters):
+        keyword = f"CRPIX{axis}{letter}"
+        header[keyword] = header.get(keyword, 0.0) - first
+    for keyword, sign in ((f"CNPIX{axis}", 1), (f"LTV{axis}", -1)):
+        if keyword in header:
+            header[keyword] += sign * first

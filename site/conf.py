@@ -41,6 +41,16 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
 html_sidebars = {
-    page: [] for page in ("index", "helpers", "replica", "faults", "search", "genindex")
+    page: []
+    for page in (
+        "index",
+        "helpers",
+        "replica",
+        "recordings",
+        "offline_tests",
+        "faults",
+        "search",
+        "genindex",
+    )
 }
 html_show_sourcelink = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from helpers.errors import DownloadError
 from helpers.remote.cancellation import cancellable_threads

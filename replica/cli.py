@@ -19,6 +19,7 @@ from typing import NoReturn
 from replica.check import EXIT_CODES
 from replica.middleware.faults import FaultError, fault
 from replica.middleware.throttle import Throttle, ThrottleError, bandwidth, latency
+from replica.program import run_program
 from replica.recordings import RecordingError
 from replica.recordings.options import (
     add_record,
@@ -27,7 +28,7 @@ from replica.recordings.options import (
     recording_command,
     source_of,
 )
-from replica.server import CERTIFI_SHIM, LOOPBACK, Replica, Settings, running
+from replica.server import LOOPBACK, Replica, Settings, running
 from replica.storage.build import build
 
 #: How long an orphan may take to end in good order, seconds.
@@ -110,27 +111,6 @@ def _introduction(replica: Replica, *, as_json: bool) -> str:
     return "\n".join([f"# {replica.source.sentence} Until Ctrl-C, in another shell:", *lines, ""])
 
 
-async def run_program(replica: Replica, program: list[str]) -> int:
-    """Run a program on the replica; Ctrl-C and SIGTERM are the program's to handle."""
-    environment = {
-        **os.environ,
-        **replica.environment,
-        "PYTHONPATH": _before(str(CERTIFI_SHIM), "PYTHONPATH"),
-        # `python` is then the one that runs the replica, also where nothing was activated.
-        "PATH": _before(str(Path(sys.executable).parent), "PATH"),
-    }
-    try:
-        child = await asyncio.create_subprocess_exec(*program, env=environment)
-    except FileNotFoundError:
-        print(f"replica: no program is called {program[0]!r}", file=sys.stderr)  # noqa: T201
-        return 127
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGINT, lambda: None)
-    loop.add_signal_handler(signal.SIGTERM, child.terminate)
-    status = await child.wait()
-    return status if status >= 0 else 128 - status
-
-
 async def _record(replica: Replica, program: list[str]) -> int:
     from replica.recordings.commands import showing_progress
 
@@ -156,11 +136,6 @@ async def _check(replica: Replica, options: argparse.Namespace) -> int:
         certificate=options.certificate,
         json_file=options.json,
     )
-
-
-def _before(folder: str, variable: str) -> str:
-    """The folders of a variable of the environment, with one more before them."""
-    return os.pathsep.join(filter(None, [folder, os.environ.get(variable)]))
 
 
 def _settings(options: argparse.Namespace) -> Settings:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replica.protocols import adql, regions
-from replica.protocols.adql import QueryError, Table
 from replica.protocols.geometry import separation
+from replica.protocols.tables import QueryError, Table
 from replica.protocols.votable import Field
 
 STARS = Table(

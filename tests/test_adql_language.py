@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replica.protocols import adql
-from replica.protocols.adql import Limit, QueryError, QueryStoppedError, Table
+from replica.protocols.adql import Limit
 from replica.protocols.adql_like import ilike, like
+from replica.protocols.tables import QueryError, QueryStoppedError, Table
 from replica.protocols.votable import Field
 
 NUMBERS = Table(

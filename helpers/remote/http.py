@@ -255,7 +255,7 @@ def _session(process: int) -> requests.Session:
 
     session = requests.Session()
     for scheme in ("http://", "https://"):
-        session.mount(scheme, TimedAdapter(pool_connections=16, pool_maxsize=POOL_SIZE))
+        session.mount(scheme, TimedAdapter(check_pace, pool_connections=16, pool_maxsize=POOL_SIZE))
     return session
 
 

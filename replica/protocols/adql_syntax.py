@@ -19,7 +19,7 @@ from sqlglot.parsers.sqlite import SQLiteParser
 from sqlglot.tokens import TokenType
 
 from replica.protocols import adql_functions
-from replica.protocols.adql import QueryError, Table
+from replica.protocols.tables import QueryError, Table
 
 #: The words of ADQL 2.1, section 2.1.2, of which a query can be made, and common
 #: extensions: CASE, ILIKE, DECIMAL.

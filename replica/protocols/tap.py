@@ -16,8 +16,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from replica.protocols import adql, votable
-from replica.protocols.adql import Limit, QueryError, Table
+from replica.protocols.adql import Limit
 from replica.protocols.dali import RequestError
+from replica.protocols.tables import QueryError, Table
 from replica.protocols.tap_documents import DataModel, Example, Features, capabilities, examples
 from replica.protocols.tap_query import Result, answer
 from replica.protocols.tap_schema import with_tap_schema

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from starlette.datastructures import MultiDict
 
 from replica.protocols import table_formats, upload
-from replica.protocols.adql import Limit, Table, query
+from replica.protocols.adql import Limit, query
 from replica.protocols.dali import RequestError, row_limit
+from replica.protocols.tables import Table
 from replica.protocols.tap_schema import with_tap_schema
 from replica.protocols.votable import Document
 

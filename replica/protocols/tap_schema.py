@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from replica.protocols.adql import ForeignKey, Table
 from replica.protocols.adql_words import delimited, delimited_table
+from replica.protocols.tables import ForeignKey, Table
 from replica.protocols.votable import Field
 
 _SCHEMA = "TAP_SCHEMA"

@@ -15,8 +15,8 @@ from xml.parsers.expat import ExpatError
 
 from starlette.datastructures import MultiDict
 
-from replica.protocols.adql import Table
 from replica.protocols.dali import RequestError
+from replica.protocols.tables import Table
 from replica.protocols.votable import Field
 
 SCHEMA = "TAP_UPLOAD"

@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 from starlette.datastructures import MultiDict
 
-from replica.protocols.adql import Limit, QueryError
+from replica.protocols.adql import Limit
 from replica.protocols.dali import RequestError
+from replica.protocols.tables import QueryError
 from replica.protocols.tap_query import Result
 
 log = logging.getLogger(__name__)

@@ -7,8 +7,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from starlette.responses import Response
 
-from replica.protocols.adql import ForeignKey, Table
 from replica.protocols.adql_words import delimited, delimited_table
+from replica.protocols.tables import ForeignKey, Table
 from replica.protocols.tap_schema import describe_schema
 from replica.protocols.votable import Field
 

@@ -142,7 +142,7 @@ def _trim(options: Namespace) -> int:
 
 def run_behind(source: Any, program: list[str]) -> int:
     """Run a program whose HTTP goes to a source; return its exit code."""
-    from replica.cli import run_program
+    from replica.program import run_program
     from replica.server import Settings, running
 
     async def run() -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from replica.holdings import Product, buckets, select
-from replica.protocols.adql import Table
+from replica.protocols.tables import Table
 from replica.protocols.time import to_mjd
 from replica.protocols.votable import Field
 

@@ -15,10 +15,11 @@ from replica.archives.heasarc import facts as chanmaster
 from replica.archives.heasarc import image_search, links
 from replica.holdings import select
 from replica.protocols import votable
-from replica.protocols.adql import QueryError, Table, query
+from replica.protocols.adql import query
 from replica.protocols.cone import cone_query
 from replica.protocols.dali import RequestError, parameters
 from replica.protocols.datalink import MEDIA_TYPE
+from replica.protocols.tables import QueryError, Table
 from replica.protocols.tap import TapService
 from replica.protocols.tap_documents import Example
 from replica.protocols.tap_query import MAXREC

@@ -14,8 +14,8 @@ from replica.archives.irsa import image_search_1 as irsa_sia1
 from replica.archives.irsa import image_search_2 as irsa_sia2
 from replica.archives.irsa.facts import IMAGE_SET
 from replica.protocols import votable
-from replica.protocols.adql import ForeignKey, Table
 from replica.protocols.dali import RequestError, parameters
+from replica.protocols.tables import ForeignKey, Table
 from replica.protocols.tap import TapService
 from replica.protocols.tap_documents import Example
 from replica.protocols.vosi import availability, capabilities_document, document, interface

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from replica.archive_folders import Row, read_tables
-from replica.protocols.adql import ForeignKey, Table
+from replica.protocols.tables import ForeignKey, Table
 from replica.protocols.votable import Field
 
 #: Planck's constant times the speed of light, J m: spectral coverage is kept in joules.

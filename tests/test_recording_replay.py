@@ -24,6 +24,7 @@ from recording_tools import (
     upstream,
 )
 from starlette.responses import Response, StreamingResponse
+from threaded import environment
 
 from replica.server import Replica
 
@@ -527,12 +528,14 @@ def test_a_host_that_cannot_be_reached_is_named_and_not_recorded(tmp_path: Path)
 
 
 def test_a_certificate_that_nobody_trusts_is_not_accepted(
-    tmp_path: Path, known: Upstream, above: Replica, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, known: Upstream, above: Replica
 ) -> None:
-    with upstream(known) as other, recording(tmp_path / "r", above) as recorder:
+    with (
+        upstream(known) as other,
+        recording(tmp_path / "r", above) as recorder,
         # The way leads to another proxy now, whose certificates are its own.
-        monkeypatch.setenv("HTTPS_PROXY", other.proxy)
-        monkeypatch.setenv("https_proxy", other.proxy)
+        environment(dict.fromkeys(("HTTPS_PROXY", "https_proxy"), other.proxy)),
+    ):
         answer = ask(recorder, f"{HOST}/object")
     assert answer.status_code == 502
     assert "certificate is not trusted" in answer.text

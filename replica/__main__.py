@@ -21,6 +21,7 @@ NEEDS = (
     "ncompress>=1.0.2",
     "platformdirs>=4.3",
     "pyvo>=1.9",
+    "python-multipart>=0.0.20",
     "sqlglot>=30.30",
     "starlette>=0.46",
     "trustme>=1.2",

@@ -86,6 +86,7 @@ data += str(cloud.ls({BUCKET + "/" + FOLDER!r})).encode()
 import pyvo
 service = pyvo.dal.TAPService({TAP!r})
 data = repr(service.search({QUERY!r}).to_table()).encode()
+data += repr(service.run_async({QUERY!r}).to_table()).encode()  # a job, asked for its phase
 images = pyvo.dal.SIAService("https://irsa.ipac.caltech.edu/ibe/sia/wise/allwise/p3am_cdd?")
 data += repr(images.search(pos=(83.63, 22.01), size=0.05).to_table()).encode()
 """,

@@ -10,8 +10,12 @@ def pytest_configure() -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Make the notebooks' data first: a client that waits for them too long asks once more."""
-    if not hasattr(session.config, "workerinput"):  # pytest-xdist: once, before its workers
+    """Make the notebooks' data first: a client that waits for them too long asks once more.
+
+    Not where a recording answers, which needs none of them.
+    """
+    recorded = session.config.getoption("recording")
+    if not recorded and not hasattr(session.config, "workerinput"):  # xdist: before its workers
         from tools.run_notebooks import make_data
 
         make_data()

@@ -82,8 +82,9 @@ def runtime_sentences(cold: Mapping, warm: Mapping) -> str:
 
 def version_table(live: Mapping, oldest: Mapping, newest: Mapping) -> str:
     """Say with which versions the notebooks ran, as a table that a reader may unfold."""
+    all_extras, latest = oldest["versions"], newest["versions"]
     rows = [
-        f"| {name} | {number} | {oldest['versions'][name]} | {newest['versions'][name]} |"
+        f"| {name} | {number} | {all_extras.get(name, '–')} | {latest.get(name, '–')} |"
         for name, number in live["versions"].items()
     ]
     return "\n".join(

@@ -300,6 +300,8 @@ SPOILT_ANSWERS = {
 @lru_cache
 def search_outcome(search: str, spoilt: str) -> str:
     """Name the exception of a search whose answer is spoilt; the number of rows without one."""
+    # Once unspoilt: pyvo asks for the registry's capabilities only the first time.
+    SEARCHES[search][0]()
     with failing(SPOILT_ANSWERS[spoilt]):
         try:
             return f"{SEARCHES[search][0]()} rows"

@@ -16,15 +16,15 @@ from helpers.cutout_plan import Part
 if TYPE_CHECKING:
     from astropy.io import fits
 
-# Groups: one axis or two, and the letter of an alternative WCS.
+# Groups: the number of an axis or of two, and the letter of an alternative WCS.
 _OF_AXES = (
     re.compile(
         r"(?:NAXIS|CTYPE|CUNIT|CRVAL|CDELT|CROTA|CRPIX|CNAME|CRDER|CSYER|CPERI|CZPHS|CNPIX|LTV)"
-        r"(\d+)([A-Z]?)"
+        r"(\d+)(?P<letter>[A-Z]?)"
     ),
-    re.compile(r"(?:PV|PS|WAT)(\d+)_\d+([A-Z]?)"),
-    re.compile(r"(?:PC|CD|LTM)(\d+)_(\d+)([A-Z]?)"),
-    re.compile(r"(?:PC|CD)(\d{3})(\d{3})()"),
+    re.compile(r"(?:PV|PS|WAT)(\d+)_\d+(?P<letter>[A-Z]?)"),
+    re.compile(r"(?:PC|CD|LTM)(\d+)_(\d+)(?P<letter>[A-Z]?)"),
+    re.compile(r"(?:PC|CD)(\d{3})(\d{3})(?P<letter>)"),
 )
 _TABLE = re.compile(r"(CPDIS|CPERR|DP|D2IMDIS|D2IMERR|D2IM)\d+(\..*)?|AXISCORR|D2IMEXT")
 _SUM = re.compile("CHECKSUM|DATASUM")
@@ -68,7 +68,7 @@ def _cards(header: fits.Header, axes: tuple[int, ...]) -> Iterator[fits.Card]:
         if match is None:
             if not _TABLE.fullmatch(card.keyword) and not _SUM.fullmatch(card.keyword):
                 yield copy(card)
-        elif _axes(match) <= set(axes) and match[match.re.groups] not in mixed:
+        elif _axes(match) <= set(axes) and match["letter"] not in mixed:
             keyword = _renumbered(match, axes)
             same = keyword == card.keyword
             yield copy(card) if same else fits.Card(keyword, card.value, card.comment)
@@ -95,7 +95,7 @@ def _mixed(header: fits.Header, axes: tuple[int, ...]) -> set[str]:
     """Letters of the alternative WCS of which a matrix couples some axes with others."""
     letters = set()
     for match in filter(None, map(_match, header)):
-        letter, inside = match[match.re.groups], _axes(match) & set(axes)
+        letter, inside = match["letter"], _axes(match) & set(axes)
         if letter and inside and inside != _axes(match) and header[match[0]]:
             letters.add(letter)
     return letters
@@ -103,7 +103,7 @@ def _mixed(header: fits.Header, axes: tuple[int, ...]) -> set[str]:
 
 def _move(header: fits.Header, axis: int, first: int) -> None:
     """Count the pixels of an axis from `first` on, in every WCS; without a card, CRPIX is 0."""
-    letters = {match[match.re.groups] for key in header if (match := _match(key))}
+    letters = {match["letter"] for key in header if (match := _match(key))}
     for letter in sorted(letters):
         keyword = f"CRPIX{axis}{letter}"
         header[keyword] = header.get(keyword, 0.0) - first

@@ -75,7 +75,7 @@ def _is_length(length: Any) -> bool:
 
     if isinstance(length, u.Quantity):
         known = length.unit.is_equivalent(u.deg) or length.unit == u.pixel
-        return known and bool(0 < length.value < np.inf)
+        return known and length.isscalar and bool(0 < length.value < np.inf)
     return isinstance(length, int | np.integer) and bool(length > 0)
 
 

@@ -13,7 +13,7 @@ from helpers.cutout_plan import check_arguments, plan, slices_of
 from helpers.errors import ArchiveAccessError, CutoutError, FitsError
 from helpers.remote.byte_ranges import Slices
 from helpers.remote.cancellation import cancellable_threads
-from helpers.remote.fits_file import FitsFile, reading, told
+from helpers.remote.fits_file import FitsFile, message_of, reading
 from helpers.remote.fits_io import Location, open_file
 from helpers.remote.http import FileChangedError
 from helpers.remote.sparse_file import MERGE_GAP
@@ -43,7 +43,8 @@ class Cutout:
     wcs : astropy.wcs.WCS
         Celestial WCS of `data`, distortions included.
     header : astropy.io.fits.Header
-        The image's header, with reference pixels and axes of the cutout.
+        The image's header for these pixels: the two celestial axes, and a WCS that is `wcs`,
+        but for look-up tables of a distortion.
     partial : bool
         Whether the image ended before the cutout did, so that `data` is smaller than asked.
     url : str
@@ -163,7 +164,7 @@ def _number_of(name: str, hdus: fits.HDUList, wanted: HduName) -> int:
         # Reads as far as this one, which a number alone does not.
         hdus[number]
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise FitsError(f"{name} has no HDU {wanted!r}: {told(error)}", name) from error
+        raise FitsError(f"{name} has no HDU {wanted!r}: {message_of(error)}", name) from error
     return number
 
 
@@ -202,9 +203,9 @@ def cutouts(
     targets : iterable of (location, position)
         Where each image is, and the centre of the cutout.
     size : astropy.units.Quantity or int
-        Width and height, as for `cutout`.
+        As for `cutout`.
     hdu : int, str or tuple, optional
-        The image's HDU, as for `cutout`.
+        As for `cutout`.
     executor : concurrent.futures.Executor, optional
         Where the work is done: threads (the default), processes, or
         ``dask.distributed.Client.get_executor()`` for a cluster.
@@ -214,7 +215,13 @@ def cutouts(
     Returns
     -------
     list of Cutout or ArchiveAccessError
-        In the order of the targets; where one failed, the exception that says why.
+        In the order of the targets; where one failed, the exception that says why.  What
+        another package raised is its ``__cause__``.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At once, if interrupted: what is under way is given up, and nothing else begins.
     """
     wanted = list(targets)
     if executor is not None:
@@ -279,6 +286,6 @@ def _outcome(target: Any, future: Future[Cutout]) -> Cutout | ArchiveAccessError
         return error
     # Broad, because whatever became of one target must not cost the others their cutouts.
     except Exception as error:  # noqa: BLE001
-        failed = CutoutError(f"{reprlib.repr(target)} could not be cut out: {told(error)}")
+        failed = CutoutError(f"{reprlib.repr(target)} could not be cut out: {message_of(error)}")
         failed.__cause__ = error
         return failed

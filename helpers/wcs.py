@@ -35,7 +35,7 @@ def celestial_wcs(header: fits.Header, hdus: fits.HDUList | None = None) -> WCS:
     Returns
     -------
     astropy.wcs.WCS
-        The map from pixels to the sky, of the two celestial axes alone.
+        Of two axes, in the order in which the image has them; of none, if it is not on the sky.
     """
     from astropy.wcs import WCS, WCSSUB_CELESTIAL
 

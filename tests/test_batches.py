@@ -282,6 +282,7 @@ def test_a_target_that_is_no_pair_is_an_error_in_its_place(served, target: objec
         (3, 5, 7),
         [],
         (3, 0),
+        [[1, 2], [3, 4]] * u.deg,
         1e-9 * u.deg,
     ],
     ids=repr,
@@ -394,7 +395,7 @@ def test_errors_survive_pickling_with_their_address(kind: Kind) -> None:
 @pytest.mark.parametrize("processes", [False, True], ids=["threads", "processes"])
 def test_an_interrupt_returns_at_once_and_leaves_the_queue(processes: bool) -> None:
     """Six hundred targets at a second for each request would take half a minute in threads."""
-    slow = Slow(seconds=1, at=5)
+    slow = Slow(seconds=0.4 if processes else 1, at=5)
     with odd_server(slow) as base:
         targets = [(f"{base}/{number}.fits", CENTRE) for number in range(600)]
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:

@@ -15,9 +15,9 @@ from odd_servers import Request, VersionedFile, odd_server
 from replicas import file_server
 
 from helpers import DownloadError, cutout, open_fits
+from helpers.remote.chunks import Version
 from helpers.remote.fits_cache import remote_fits
 from helpers.remote.fits_file import RemoteFitsFile
-from helpers.remote.http import Version
 
 TARGET = SkyCoord(150.0, 2.0, unit="deg")
 SIDE = 4

@@ -10,7 +10,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from helpers.errors import FitsError
-from helpers.remote.http import Chunk, read_chunk
+from helpers.remote.chunks import Chunk
+from helpers.remote.http import read_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.errors import ArchiveAccessError, FitsError
 from helpers.remote.byte_ranges import Slices, plain_image, table_rows, tiles
+from helpers.remote.chunks import Chunk
 from helpers.remote.fits_cache import RemoteFits
-from helpers.remote.http import Chunk
 from helpers.remote.sparse_file import Range, SparseFile
 from helpers.wcs import celestial_wcs
 
@@ -109,10 +109,10 @@ def reading(name: str) -> Iterator[None]:
     # Broad, because damage has no kind: astropy's decoders and WCS raise zlib.error, EOFError,
     # UnboundLocalError, and an exception of CFITSIO without a public name.
     except Exception as error:
-        raise FitsError(f"{name} cannot be read as FITS: {told(error)}", name) from error
+        raise FitsError(f"{name} cannot be read as FITS: {message_of(error)}", name) from error
 
 
-def told(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """Say in one line what an exception of another package says."""
     text = " ".join(str(error).split())
     return text if isinstance(error, OSError) and text else f"{type(error).__name__}: {text}"

@@ -7,13 +7,13 @@ import random
 import re
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from helpers.connection import replica_died
 from helpers.errors import DownloadError
 from helpers.remote.cancellation import cancelled
+from helpers.remote.chunks import Chunk, Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,69 +40,10 @@ POOL_SIZE = 64
 # Characters of a reason that are shown.
 _REASON_LENGTH = 200
 # Bytes of a body that are taken at once.
-_PIECE = 2**20
+_BLOCK = 2**20
 # Nineteen digits are enough for 2**63; Python refuses to read some thousands of them.
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
 _LENGTH = re.compile(r"(\d{1,19})(?:\s*,\s*\1)*")
-# Entity tags (RFC 9110, section 8.8.3); one without W/ stands for the same bytes.
-_STRONG_TAG = re.compile(r'"[^"]*"')
-
-
-@dataclass(frozen=True)
-class Version:
-    """What a server says of the state that a file is in.
-
-    Attributes
-    ----------
-    size : int
-        Length of the whole file in bytes.
-    etag, modified : str
-        The headers ETag and Last-Modified; empty where a server sends none.
-    """
-
-    size: int
-    etag: str = ""
-    modified: str = ""
-
-    @property
-    def strong_tag(self) -> str:
-        """The ETag, if it is one that changes with each byte."""
-        return self.etag if _STRONG_TAG.fullmatch(self.etag) else ""
-
-    def agrees(self, other: Version) -> bool:
-        """Whether nothing says that the file is another one; only what both have is compared."""
-        if self.size != other.size:
-            return False
-        if self.strong_tag and other.strong_tag:
-            return self.etag == other.etag
-        # Apache's tag of a file is weak for a second after its change, and strong later.
-        tags = self.etag.removeprefix("W/"), other.etag.removeprefix("W/")
-        pairs = (tags, (self.modified, other.modified))
-        return all(mine == theirs for mine, theirs in pairs if mine and theirs)
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Bytes of a remote file.
-
-    Attributes
-    ----------
-    start : int
-        Where they begin in the file.
-    data : bytes
-        The bytes.
-    version : Version
-        Of which state of the file they are.
-    """
-
-    start: int
-    data: bytes
-    version: Version
-
-    @property
-    def stop(self) -> int:
-        """Where they end in the file."""
-        return self.start + len(self.data)
 
 
 class FileChangedError(DownloadError):
@@ -146,12 +87,13 @@ def read_chunk(
     """
     began = time.monotonic()
     for number in range(MAX_ATTEMPTS):
+        if cancelled():
+            raise DownloadError(f"{url} was not read: nobody waits for it any more", url)
         try:
             return _read_once(url, start, stop, version)
         except _TransientError as error:
             reason, pause = error, max(_pause(number), error.pause)
-        too_late = time.monotonic() + pause - began > DEADLINE
-        if number == MAX_ATTEMPTS - 1 or too_late or cancelled():
+        if number == MAX_ATTEMPTS - 1 or time.monotonic() + pause - began > DEADLINE:
             break
         time.sleep(pause)
     tries = "once" if number == 0 else f"{number + 1} times"
@@ -192,8 +134,7 @@ def check_pace(seconds: float, received: int) -> None:
 
 def _pause(number: int) -> float:
     """A pause that doubles each time, with some chance in it so that clients spread out."""
-    doubled: float = FIRST_PAUSE * 2**number
-    return doubled * random.uniform(0.5, 1.5)
+    return FIRST_PAUSE * 2.0**number * random.uniform(0.5, 1.5)
 
 
 def _read_once(url: str, start: int, stop: int | None, version: Version | None) -> Chunk:
@@ -227,7 +168,7 @@ def _ask(url: str, headers: dict[str, str]) -> tuple[requests.Response, bytes]:
     session = _session(os.getpid())
     try:
         with session.get(url, headers=headers, timeout=TIMEOUT, stream=True) as answer:
-            return answer, b"".join(_pieces(answer))
+            return answer, b"".join(_stored_body(answer))
     except requests.exceptions.ProxyError as error:
         _check_proxy(url, _innermost(error))
         raise _TransientError(f"no answer ({_reason(error)})") from error
@@ -241,9 +182,9 @@ def _ask(url: str, headers: dict[str, str]) -> tuple[requests.Response, bytes]:
         raise DownloadError(f"{url} could not be read: {_reason(error)}", url) from error
 
 
-def _pieces(answer: requests.Response) -> Iterator[bytes]:
+def _stored_body(answer: requests.Response) -> Iterator[bytes]:
     """A body as it is stored: some servers call a file that is gzip by itself encoded by gzip."""
-    return answer.raw.stream(_PIECE, decode_content=False)
+    return answer.raw.stream(_BLOCK, decode_content=False)
 
 
 @lru_cache(maxsize=1)
@@ -340,6 +281,6 @@ def _reason(error: BaseException) -> str:
 
 def _innermost(error: BaseException) -> BaseException:
     """The first cause in a chain, which says what went wrong on the wire."""
-    while cause := error.__cause__ or error.__context__:
-        error = cause
+    while inner := error.__cause__ or error.__context__:
+        error = inner
     return error

@@ -8,7 +8,8 @@ from typing import Any
 
 from helpers.errors import DownloadError
 from helpers.remote.cancellation import cancellable_threads
-from helpers.remote.http import Chunk, FileChangedError, read_chunk
+from helpers.remote.chunks import Chunk
+from helpers.remote.http import FileChangedError, read_chunk
 
 #: Bytes fetched at least for a read of bytes that are not known yet: enough for a header.
 READ_AHEAD = 2**16

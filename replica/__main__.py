@@ -22,6 +22,7 @@ NEEDS = (
     "platformdirs>=4.3",
     "pyvo>=1.9",
     "python-multipart>=0.0.20",
+    "requests>=2.32.5",
     "sqlglot>=30.30",
     "starlette>=0.46",
     "trustme>=1.2",

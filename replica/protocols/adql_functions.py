@@ -216,13 +216,6 @@ def _moc(order: Any, geometry: str | None = None) -> str:
     return geometry
 
 
-def _region(text: str) -> str:
-    """REGION: a geometry from its text, with or without a coordinate system."""
-    name, *rest = text.split() or [""]
-    numbers = rest[1:] if rest and rest[0].upper() in ("ICRS", "J2000", "FK5") else rest
-    return str(regions.parse(" ".join([name, *numbers])))
-
-
 def _contains(inner: str, outer: str) -> int:
     return int(regions.contains(regions.parse(outer), regions.parse(inner)))
 
@@ -286,7 +279,7 @@ _FUNCTIONS: dict[str, tuple[int, Callable]] = {
     "moc": (-1, _moc),
     "point": (-1, _point),
     "polygon": (-1, _polygon),
-    "region": (1, _region),
+    "region": (1, lambda text: str(regions.parse(text))),
     # RegTAP 1.2, section 9, and the catalogue of user defined functions.
     "ivo_hasword": (2, lambda haystack, needle: int(_hasword(haystack, needle))),
     "ivo_hashlist_has": (2, lambda hashlist, item: int(_hashlist_has(hashlist, item))),

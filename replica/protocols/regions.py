@@ -13,6 +13,8 @@ from replica.protocols.geometry import box_corners, offsets, separation
 
 Point = tuple[float, float]
 
+_FRAMES = ("ICRS", "J2000", "FK5")
+
 
 class RegionError(ValueError):
     """A region that cannot be read; the text says why."""
@@ -94,12 +96,16 @@ def box(ra: float, dec: float, width: float, height: float) -> Region:
 def parse(text: str) -> Region:
     """Read ``POINT ra dec``, ``CIRCLE ra dec radius`` or ``POLYGON ra dec ra dec ...``.
 
+    A frame may stand behind the name, as in ``POLYGON ICRS ...``; all are taken for ICRS.
+
     Raises
     ------
     RegionError
         If it is none of them.
     """
     name, *words = text.split() or [""]
+    if words and words[0].upper() in _FRAMES:
+        words = words[1:]
     makers = {("POINT", 2): circle, ("CIRCLE", 3): circle}
     make = polygon if name.upper() == "POLYGON" else makers.get((name.upper(), len(words)))
     try:

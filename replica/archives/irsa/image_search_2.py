@@ -74,6 +74,11 @@ def answer(params: MultiDict) -> tuple[bytes, str]:
     return votable.results(_FIELDS, cells, Document(status=status)), votable.MEDIA_TYPE
 
 
+def observations() -> list[Row]:
+    """Return all images by the names of ObsCore's columns."""
+    return [_row(image) for image in irsa_images.images()]
+
+
 def _csv(cells: list[list[Any]]) -> bytes:
     output = io.StringIO()
     writer = csv.writer(output, lineterminator="\n")

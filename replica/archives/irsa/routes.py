@@ -1,8 +1,10 @@
-"""IRSA: image search, files, and table access to the list of collections."""
+"""IRSA: image search, files, and table access to collections and images."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +17,7 @@ from replica.archives.irsa import image_search_2 as irsa_sia2
 from replica.archives.irsa.facts import IMAGE_SET
 from replica.protocols import votable
 from replica.protocols.dali import RequestError, parameters
+from replica.protocols.obscore import obscore_table
 from replica.protocols.tables import ForeignKey, Table
 from replica.protocols.tap import TapService
 from replica.protocols.tap_documents import Example
@@ -62,8 +65,9 @@ def _images_2_availability(request: Request) -> Response:
 _NO_CATALOG = (("irsa_dbms", 21), ("irsa_pos", "n"))
 
 
+@lru_cache(maxsize=1)
 def _tables() -> tuple[Table, ...]:
-    """The part of IRSA's tables that lists the collections (CAOM)."""
+    """The part of IRSA's tables that lists the collections (CAOM) and images (ObsCore)."""
     tiles = dict.fromkeys((image.collection, image.obs_id) for image in irsa_images.images())
     observations = tuple((n, *tile) for n, tile in enumerate(tiles, start=1))
     planes = tuple((n, n, "image") for n, *_ in observations)
@@ -82,6 +86,7 @@ def _tables() -> tuple[Table, ...]:
             (ForeignKey("caom.observation", (("obsid", "obsid"),)),),
             facts=_NO_CATALOG,
         ),
+        replace(obscore_table(irsa_sia2.observations()), facts=_NO_CATALOG),
     )
 
 
@@ -93,8 +98,20 @@ _EXAMPLES = (
         "SELECT DISTINCT o.collection FROM caom.observation AS o "
         "JOIN caom.plane AS p ON o.obsid = p.obsid WHERE p.dataproducttype = 'image'",
     ),
+    Example(
+        "images",
+        "Images of the Crab Nebula",
+        "Images that cover a position, by wavelength.",
+        "SELECT access_url, em_min, em_max FROM ivoa.obscore "
+        "WHERE 1 = CONTAINS(POINT('ICRS', 83.633, 22.014), s_region) ORDER BY em_min",
+    ),
 )
-_TAP = TapService(url="https://irsa.ipac.caltech.edu/TAP", tables=_tables, examples=_EXAMPLES)
+_TAP = TapService(
+    url="https://irsa.ipac.caltech.edu/TAP",
+    tables=_tables,
+    data_models=(("ivo://ivoa.net/std/ObsCore#core-1.1", "ObsCore-1.1"),),
+    examples=_EXAMPLES,
+)
 
 ROUTES: dict[str, list[BaseRoute]] = {
     "irsa.ipac.caltech.edu": [

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from replicas import ROOT
 
-from replica.protocols import adql
+from replica.protocols import adql, table_formats
 from replica.protocols.adql import Limit
 from replica.protocols.adql_like import ilike, like
 from replica.protocols.tables import QueryError, QueryStoppedError, Table
-from replica.protocols.votable import Field
+from replica.protocols.votable import Document, Field
 
 NUMBERS = Table(
     "numbers",
@@ -285,14 +285,14 @@ def test_an_answer_that_is_too_large_is_refused(query: str) -> None:
 
 
 SORT = """
-from replica.protocols import adql
-from replica.protocols.votable import Field
+from replica.protocols import adql, table_formats
+from replica.protocols.votable import Document, Field
 adql.MAX_MEMORY = 5_000_000
-table = adql.Table("t", "", (Field("n", "int"),), tuple((n,) for n in range(10)))
+table = Table("t", "", (Field("n", "int"),), tuple((n,) for n in range(10)))
 crossed = ", ".join(f"t AS {letter}" for letter in "abcdef")
 try:
     adql.query([table], f"SELECT a.n FROM {crossed} ORDER BY b.n * c.n * d.n * e.n", 10)
-except adql.QueryError as problem:
+except QueryError as problem:
     print(problem)
 print(adql.query([table], "SELECT COUNT(*) FROM t", 10).rows)
 """
@@ -310,3 +310,48 @@ def test_a_text_that_grows_too_long_is_refused() -> None:
     crossed = "".join(f", numbers AS {letter}" for letter in "bcdef")
     with pytest.raises(QueryError):
         rows(joined + crossed)
+
+
+# Columns of several kinds, and queries of any words
+
+
+@pytest.mark.parametrize(
+    ("query", "datatype", "values"),
+    [
+        ("SELECT n FROM numbers WHERE n = 1 UNION SELECT 'a' AS n", "char*", ["1", "a"]),
+        ("SELECT name FROM far.names UNION SELECT 2 AS name", "char*", ["2", "one"]),
+        ("SELECT n FROM numbers WHERE n = 1 UNION SELECT 2.5 AS n", "double", [1, 2.5]),
+        ("SELECT n FROM numbers WHERE n = 1 UNION SELECT 9999999999 AS n", "long", [1, 9999999999]),
+        ("SELECT n FROM numbers WHERE n = 1 UNION SELECT NULL AS n", "int", [None, 1]),
+    ],
+)
+def test_a_column_has_a_datatype_that_holds_all_its_values(
+    query: str, datatype: str, values: list
+) -> None:
+    answer = adql.query(TABLES, query, 10)
+    assert answer.fields[0].datatype == datatype
+    assert sorted((row[0] for row in answer.rows), key=str) == sorted(values, key=str)
+
+
+WORDS = """
+    SELECT FROM WHERE TOP 3 * ( ) , . 'a' "b" 1 2.5 numbers far.names n AS x y é AND OR NOT IN LIKE
+    '%a_' BETWEEN IS NULL UNION ALL EXCEPT INTERSECT JOIN NATURAL USING ON GROUP BY ORDER HAVING
+    COUNT MAX OFFSET WITH t CASE WHEN THEN ELSE END CAST INTEGER VARCHAR EXISTS DISTINCT = < <> ||
+    + - / ^ & ~ POINT CIRCLE -- ; RAND() IN_UNIT VALUES OVER [ ] { ? @ # ! % \\ ROWS FETCH LIMIT
+    DATE '2020' ANY ESCAPE COLLATE GLOB :: -> UNNEST PIVOT INTO INSERT
+""".split()  # noqa: SIM905
+BEGINNINGS = ["", "SELECT n FROM numbers", "WITH t AS (SELECT n FROM numbers) SELECT * FROM t"]
+
+
+@given(st.sampled_from(BEGINNINGS), st.lists(st.sampled_from(WORDS), max_size=8), st.integers(0, 9))
+def test_whatever_is_asked_gets_an_answer_or_a_sentence(
+    beginning: str, words: list[str], place: int
+) -> None:
+    before = beginning.split()
+    asked = " ".join([*before[:place], *words, *before[place:]])
+    try:
+        answer = adql.query(TABLES, asked, 10, Limit(5))
+    except QueryError:
+        return
+    for form in table_formats.FORMATS:
+        assert form.write(answer.fields, answer.rows, Document())

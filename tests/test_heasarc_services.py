@@ -202,7 +202,7 @@ def test_the_older_identifier_names_all_images_of_an_observation() -> None:
 
 
 def test_several_identifiers_can_be_posted_and_an_unknown_one_has_an_error_row() -> None:
-    identifiers = [CENTRE_ID, "ivo://nasa.heasarc/chanmaster?9999/x", "nonsense"]
+    identifiers = [CENTRE_ID, "ivo://nasa.heasarc/chanmaster?9999/x", "nonsense", "9" * 5000]
     answer = requests.post(DATALINK, data={"ID": identifiers})
     links = DatalinkResults(parse(io.BytesIO(answer.content)))
     errors = {row.id: row.error_message for row in links if row.error_message}

@@ -258,6 +258,7 @@ def test_a_job_has_all_its_parts(part: str) -> None:
         ("POST", "/JOB/destruction", {"DESTRUCTION": "soon"}, 400, "DESTRUCTION=soon"),
         ("POST", "/JOB/executionduration", {"EXECUTIONDURATION": "-1"}, 400, "whole number"),
         ("GET", "?AFTER=yesterday", {}, 400, "AFTER=yesterday"),
+        ("GET", "?AFTER=9999-12-31T23:59:59-23:59", {}, 400, "AFTER=9999"),
         ("GET", "?LAST=few", {}, 400, "LAST=few"),
         ("GET", "/JOB?WAIT=long", {}, 400, "WAIT=long"),
         ("POST", "", {"QUERY": "SELECT 1", "UPLOAD": "a,param:b"}, 400, "no file called b"),

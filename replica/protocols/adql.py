@@ -38,7 +38,7 @@ class Answer:
     """Columns and rows of an answer, and whether there were more than the limit."""
 
     fields: tuple[Field, ...]
-    rows: list[tuple[Any, ...]]
+    rows: Sequence[tuple[Any, ...]]
     overflow: bool
 
 
@@ -103,7 +103,7 @@ def query(tables: Iterable[Table], adql: str, maxrec: int, limit: Limit | None =
     shown = adql_syntax.sources(tree)
     names, rows = _run(scope.values(), adql_syntax.write(tree), maxrec, limit or Limit(TIMEOUT))
     fields = _fields(names, rows, shown, scope)
-    return Answer(fields, rows[:maxrec], len(rows) > maxrec)
+    return Answer(fields, _as_texts(fields, rows[:maxrec]), len(rows) > maxrec)
 
 
 def _unit(scope: Mapping[str, Table], name: str, alias: str) -> str:
@@ -220,7 +220,7 @@ def _field(
     # Without an expression it comes from a ``*``.
     if shown is None or adql_syntax.is_column(shown):
         known = _column(shown.name if shown else name, getattr(shown, "table", ""), scope)
-        if known and (not values or known.is_text == _all(values, str)):
+        if known and _holds(known, values):
             same = known.name.lower() == name.lower()
             return known if same else replace(known, name=name)
     if shown is not None and not values:
@@ -233,6 +233,37 @@ def _column(name: str, alias: str, scope: Mapping[str, Table]) -> Field | None:
     tables = [scope[alias.lower()]] if alias.lower() in scope else scope.values()
     fields = (field for table in tables for field in table.fields)
     return next((field for field in fields if field.name.lower() == name.lower()), None)
+
+
+#: Whole numbers that VOTable's datatypes hold, as powers of two.
+_BITS = {"short": 15, "int": 31, "long": 63}
+
+
+def _holds(field: Field, values: list[Any]) -> bool:
+    """Whether a column can have these values; a UNION may mix columns of several kinds."""
+    if field.is_text:
+        return _all(values, str)
+    limit = _BITS.get(field.datatype)
+    if limit is None:
+        return _all(values, int | float)
+    return _all(values, int) and all(-(2**limit) <= value < 2**limit for value in values)
+
+
+def _as_texts(
+    fields: Sequence[Field], rows: Sequence[tuple[Any, ...]]
+) -> Sequence[tuple[Any, ...]]:
+    """Make texts of the numbers in columns that hold both."""
+    mixed = {
+        n
+        for n, field in enumerate(fields)
+        if field.is_text and not _all([row[n] for row in rows if row[n] is not None], str)
+    }
+    if not mixed:
+        return rows
+    return [
+        tuple(str(cell) if n in mixed and cell is not None else cell for n, cell in enumerate(row))
+        for row in rows
+    ]
 
 
 def _datatype(values: list[Any]) -> str:

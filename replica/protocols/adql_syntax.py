@@ -283,8 +283,10 @@ def _name(expression: exp.Expression) -> str:
 def sources(tree: exp.Query) -> dict[str, exp.Expression]:
     """Names of the columns of an answer, each with what it shows; those of a ``*`` not named."""
     select: Any = tree
-    while not isinstance(select, exp.Select):
+    while isinstance(select, exp.SetOperation | exp.Subquery):
         select = select.this
+    if not isinstance(select, exp.Select):
+        raise QueryError("the query is not understood: a part of it is no SELECT")
     return {each.alias_or_name: each.unalias() for each in select.expressions if not each.is_star}
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _LARGEST_FITS = 200_000_000
 
 _NOT_FITS = re.compile("[^ -~]")
+_FITS_NAME = re.compile("[!-~]{1,68}")
 
 Rows = Sequence[Sequence[Any]]
 
@@ -116,7 +117,7 @@ def _fits(fields: Sequence[Field], rows: Rows, document: Document) -> bytes:
         texts = {"TUNIT": field.unit, "TUCD": field.ucd, "TCOMM": field.description}
         for keyword, text in texts.items():
             if text:
-                hdu.header[f"{keyword}{number}"] = text
+                hdu.header[f"{keyword}{number}"] = _ascii(text).decode()
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(output)
     return output.getvalue()
 
@@ -126,7 +127,9 @@ def _astropy_table(fields: Sequence[Field], rows: Rows) -> Table:
 
     table = Table()
     for number, field in enumerate(fields):
-        table[field.name] = _column(field, [row[number] for row in rows])
+        # A name that FITS cannot hold becomes one of the form that readers give to columns.
+        fits_name = field.name if _FITS_NAME.fullmatch(field.name) else f"col{number + 1}"
+        table[fits_name] = _column(field, [row[number] for row in rows])
     return table
 
 

@@ -214,6 +214,6 @@ def _number(name: str, text: str, largest: int) -> int:
 def _time(name: str, text: str) -> datetime:
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise JobError(f"{name}={text[:40]} is not a time like 2026-01-31T12:00:00Z") from None
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

@@ -16,7 +16,7 @@ from replica.protocols.datalink import Link, links_table, not_found
 from replica.storage.cache import ensure
 
 _IDENTIFIER = re.compile(
-    r"(?:ivo://nasa\.heasarc/chanmaster\?)?(?P<row>\d+)(?:[/:](?P<product>[\w.]+))?"
+    r"(?:ivo://nasa\.heasarc/chanmaster\?)?(?P<row>\d{1,9})(?:[/:](?P<product>[\w.]+))?"
 )
 
 

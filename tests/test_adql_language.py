@@ -280,7 +280,7 @@ def test_a_query_can_be_stopped() -> None:
     ids=["many rows", "long texts"],
 )
 def test_an_answer_that_is_too_large_is_refused(query: str) -> None:
-    with pytest.raises(QueryError, match="larger than 100000000 bytes: ask for fewer"):
+    with pytest.raises(QueryError, match="larger than 50000000 bytes: ask for fewer"):
         adql.query(TABLES, query, 10**30)
 
 

@@ -273,7 +273,7 @@ def test_one_table_can_be_described_alone(url: str, table: str) -> None:
 @each_service
 def test_the_service_tells_its_limits_formats_and_uploads(tap) -> None:
     assert tap.maxrec == 20_000
-    assert tap.hardlimit == 100_000_000
+    assert tap.hardlimit == 50_000_000
     methods = {method.ivo_id.rpartition("#")[2] for method in tap.upload_methods}
     assert methods == {"upload-inline", "upload-http", "upload-https"}
     formats = tap.get_tap_capability().outputformats

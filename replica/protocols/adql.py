@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: Limits of one query: seconds, and bytes of its answer.
 TIMEOUT = 20.0
-MAX_ANSWER = 100_000_000
+MAX_ANSWER = 50_000_000
 #: What SQLite may take for all queries together, bytes.
 MAX_MEMORY = 500_000_000
 #: What a cell takes in memory beside its text, bytes.

@@ -27,7 +27,7 @@ from replica.protocols.uws_routes import JobRoutes, read
 from replica.protocols.vosi import availability, document, table_document, table_set
 
 # Of their own, lest long queries hold up the other services.
-_queries = ThreadPoolExecutor(max_workers=8, thread_name_prefix="query")
+_queries = ThreadPoolExecutor(max_workers=4, thread_name_prefix="query")
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -291,6 +293,19 @@ def test_the_examples_run(tap) -> None:
 # Names as the real services have them
 
 
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Let go here, not amid a later test, of connections that astroquery's sessions keep."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()
+
+
+through_astroquery = pytest.mark.usefixtures("collected")
+
+
+@through_astroquery
 def test_a_count_is_called_count_and_tables_are_in_the_schema_public() -> None:
     found = Heasarc.query_tap("SELECT COUNT(*) FROM public.chanmaster").to_table()
     assert found.colnames == ["count"]
@@ -298,6 +313,7 @@ def test_a_count_is_called_count_and_tables_are_in_the_schema_public() -> None:
     assert found["count"][0] == len(whole)
 
 
+@through_astroquery
 def test_astroquery_lists_the_tables_and_columns_of_heasarc() -> None:
     catalogs = Heasarc.list_catalogs()
     assert "chanmaster" in list(catalogs["name"])
@@ -307,6 +323,7 @@ def test_astroquery_lists_the_tables_and_columns_of_heasarc() -> None:
     assert {"obsid", "ra", "dec"} <= set(Heasarc.list_columns("chanmaster")["name"])
 
 
+@through_astroquery
 def test_astroquery_lists_what_irsa_has() -> None:
     assert "caom.observation" in Irsa.list_catalogs(include_metadata_tables=True)
     assert Irsa.list_catalogs() == {}
@@ -314,6 +331,7 @@ def test_astroquery_lists_what_irsa_has() -> None:
     assert list(Irsa.list_collections()["collection"]) == ["wise_allwise"]
 
 
+@through_astroquery
 @pytest.mark.parametrize("async_job", [False, True])
 def test_astroquery_queries_irsa_at_once_and_as_a_job(async_job: bool) -> None:
     asked = "SELECT DISTINCT collection FROM caom.observation"

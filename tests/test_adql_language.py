@@ -285,8 +285,9 @@ def test_an_answer_that_is_too_large_is_refused(query: str) -> None:
 
 
 SORT = """
-from replica.protocols import adql, table_formats
-from replica.protocols.votable import Document, Field
+from replica.protocols import adql
+from replica.protocols.tables import QueryError, Table
+from replica.protocols.votable import Field
 adql.MAX_MEMORY = 5_000_000
 table = Table("t", "", (Field("n", "int"),), tuple((n,) for n in range(10)))
 crossed = ", ".join(f"t AS {letter}" for letter in "abcdef")

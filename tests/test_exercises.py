@@ -112,7 +112,7 @@ def decode(data: bytes) -> bytes:
 
 
 DATA = bytes(300)
-SILENT = [3, 6, 9, 12, 15, 18]
+SILENT = [3, 6]
 
 #: Check, the arguments behind the answer, the solution, three typical wrong answers.
 CASES = {
@@ -162,7 +162,7 @@ CASES = {
     "check_silent_cuts": (
         (DATA, decode),
         SILENT,
-        [..., sorted(set(range(1, 21)) - set(SILENT)), [3, 6], 3],
+        [..., sorted(set(range(1, 7)) - set(SILENT)), [3], 3],
     ),
 }
 

@@ -47,7 +47,12 @@ def recipe() -> list[str]:
 
 
 @pytest.mark.timeout(1200)
-def test_our_notebooks_pass_strictly_on_a_recording_with_the_upstream_gone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "names", [("mast_panstarrs",), pytest.param((), marks=pytest.mark.slow, id="all")]
+)
+def test_our_notebooks_pass_strictly_on_a_recording_with_the_upstream_gone(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
     copy = tmp_path / "project"
     for name in _COPIED:
         if (ROOT / name).is_dir():
@@ -58,7 +63,7 @@ def test_our_notebooks_pass_strictly_on_a_recording_with_the_upstream_gone(tmp_p
     network = ("--latency", "30ms", "--bandwidth", "50MB/s")
     with replica(tmp_path / "log", *network) as above:
         done = subprocess.run(
-            [sys.executable, "-m", "replica", *recipe()],
+            [sys.executable, "-m", "replica", *recipe(), *names],
             cwd=copy,
             env=fresh_environment(PYTHONPATH=str(copy), **through(above)),
             capture_output=True,
@@ -73,8 +78,9 @@ def test_our_notebooks_pass_strictly_on_a_recording_with_the_upstream_gone(tmp_p
     )
     # Bytes that were read twice are there once, and of most files only a part is.
     assert body_bytes(path) < min(touched, served)
+    tested = [f"notebooks/{name}.ipynb" for name in names] or ["notebooks"]
     replayed = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "notebooks", "--recording", str(path)],
+        [sys.executable, "-m", "pytest", "-q", *tested, "--recording", str(path)],
         cwd=ROOT,
         env=fresh_environment(REPLICA_CACHE=str(tmp_path / "none"), **nowhere()),
         capture_output=True,

@@ -51,6 +51,8 @@ def shown(request) -> list[Shown]:
 def _run(source: Path) -> None:
     names: dict[str, Any] = {"__name__": "__main__"}
     for cell in code_cells(read_source(source)):
+        if {"exercise", "solution", "check"} & set(cell.metadata.get("tags", ())):
+            continue
         exec(compile(cell.source, str(source), "exec"), names)
 
 

@@ -247,7 +247,7 @@ def test_get_answers_like_post():
 
 
 def test_pages_together_hold_every_row_once():
-    request = {"service": "Mast.Caom.Filtered", "params": {"filters": []}, "pagesize": 5}
+    request = {"service": "Mast.Caom.Filtered", "params": {"filters": []}, "pagesize": 9}
     url = f"{PORTAL}/api/v0/invoke"
     found, sizes = [], []
     for page in (1, 2, 3, 4):
@@ -255,7 +255,7 @@ def test_pages_together_hold_every_row_once():
         sizes.append(len(answer["data"]))
         found += [row["obsid"] for row in answer["data"]]
         assert answer["paging"]["pagesFiltered"] == 3
-    assert sizes == [5, 5, 2, 0]
+    assert sizes == [9, 9, 4, 0]
     assert found == [item.obsid for item in observations()]
 
 
@@ -322,11 +322,11 @@ def test_coordinates_query_with_filters(cloud):
     ("criteria", "expected"),
     [
         ({"instrument_name": "*WFPC2*"}, 2),
-        ({"Instrument_Name": "GPC1"}, 10),
+        ({"Instrument_Name": "GPC1"}, 20),
         ({"obs_id": "rings.v3.skycell.1784.059.*"}, 5),
         ({"proposal_id": 8880}, 0),
-        ({"t_exptime": [600, 700], "provenance_name": "3PI"}, 2),
-        ({}, 12),
+        ({"t_exptime": [600, 700], "provenance_name": "3PI"}, 4),
+        ({}, 22),
     ],
 )
 def test_criteria_count(cloud, criteria, expected):
@@ -345,8 +345,8 @@ def test_a_query_without_result_warns(cloud):
 
 
 def test_pagination_of_the_client(cloud):
-    assert len(cloud.query_criteria(obs_collection="PS1", pagesize=3)) == 10
-    assert len(cloud.query_criteria(obs_collection="PS1", pagesize=3, page=4)) == 1
+    assert len(cloud.query_criteria(obs_collection="PS1", pagesize=7)) == 20
+    assert len(cloud.query_criteria(obs_collection="PS1", pagesize=7, page=3)) == 6
 
 
 def test_portal_error_reaches_the_client():

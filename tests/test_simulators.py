@@ -333,7 +333,7 @@ def test_the_nebula_brightens_strongly_from_w1_to_w4(made):
 
 def widths_of_stars(image: np.ndarray, wcs: WCS, band: str, range_: tuple, reach: int) -> list:
     """Full widths at half maximum, pixels, of lonely stars centred on a pixel."""
-    stars = catalogue()
+    stars = catalogue((82, 84.9), (21, 23.9))
     x, y = wcs.all_world2pix(stars["ra"], stars["dec"], 0)
     offset = np.hypot(x - np.rint(x), y - np.rint(y))
     far = np.hypot(stars["ra"] - PULSAR.ra.deg, stars["dec"] - PULSAR.dec.deg) > 0.12
@@ -371,8 +371,8 @@ def test_ps1_stars_are_as_wide_as_published(made):
 
 
 def test_star_counts_are_those_of_a_crowded_field():
-    stars = catalogue()
-    area = 3.5 * np.cos(np.radians(22.7)) * 1.7  # square degrees
+    stars = catalogue((82, 84.9), (21, 23.9))
+    area = 9 * np.cos(np.radians(22.5))  # square degrees
     counts, edges = np.histogram(stars["r"], bins=np.arange(16, 23))
     slope = np.polyfit(edges[:-1], np.log10(counts), 1)[0]
     assert slope == pytest.approx(0.25, abs=0.02)
@@ -511,3 +511,17 @@ def test_rosat_events_follow_the_exposure_map(made, rosat):
     quiet = np.hypot(events["X"] - 8497, events["Y"] - 6516) > 600  # without the Crab
     stripes, _ = np.histogram(events["X"][quiet], bins=16, range=(0.5, 15360.5))
     assert np.corrcoef(stripes, seconds.reshape(16, 32).mean(axis=1))[0, 1] > 0.7
+
+
+def test_neighbouring_skycells_show_the_same_sky(made):
+    """The upper rows of the southern skycell are the lower ones of the northern."""
+    with (
+        fits.open(made(PS1_STACK)) as north,
+        fits.open(made("1784.049.stk.r.unconv.fits")) as south,
+    ):
+        shared = 480
+        low = linear_flux(north[1], slice(0, shared), slice(3000, 5500))
+        high = linear_flux(south[1], slice(-shared, None), slice(3000, 5500))
+    noise = PS1_BANDS["r"].softening
+    assert np.std(low - high) == pytest.approx(np.sqrt(2) * noise, rel=0.05)
+    assert np.corrcoef(low.ravel(), high.ravel())[0, 1] > 0.9

@@ -12,6 +12,7 @@ from replica.simulation.stars import catalogue
 #: Exponent of the Moffat profile of all stars (Trujillo et al. 2001, MNRAS 328, 977, find
 #: 2.5 for typical seeing, 4.765 for pure turbulence).
 MOFFAT_BETA = 3.5
+_MARGIN = 0.2  # degrees, as far as the stamp of the brightest star in AllWISE reaches
 _BATCH = 2_000_000  # pixels of stamps in memory at once
 
 
@@ -41,7 +42,7 @@ def add_stars(
     noise : float
         Noise of a pixel: stars are drawn out to a quarter of it.
     """
-    stars = catalogue()
+    stars = catalogue(*_bounds(wcs, image.shape))
     flux = flux_of_zero * 10 ** (-0.4 * stars[band])
     x, y = wcs.all_world2pix(stars["ra"], stars["dec"], 0)
     radius = _radii(flux, fwhm, noise / 4)
@@ -51,6 +52,19 @@ def add_stars(
         )
         chosen = near & (radius == size)
         _add_stamps(image, x[chosen], y[chosen], flux[chosen], fwhm, int(size))
+
+
+def _bounds(wcs: WCS, shape: tuple[int, ...]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """West and east, south and north of an image, degrees, with a margin for stars beside it.
+
+    Right ascensions go on beyond 360 where the image crosses it.
+    """
+    rows, columns = np.meshgrid(np.linspace(0, shape[0], 5), np.linspace(0, shape[1], 5))
+    ra, dec = wcs.all_pix2world(columns, rows, 0)
+    ra = ra[0, 0] + (ra - ra[0, 0] + 180) % 360 - 180
+    margin = _MARGIN / np.cos(np.radians(dec)).min()
+    south, north = dec.min() - _MARGIN, dec.max() + _MARGIN
+    return (float(ra.min() - margin), float(ra.max() + margin)), (float(south), float(north))
 
 
 def _radii(flux: np.ndarray, fwhm: float, floor: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The stars around the Crab Nebula: one simulated catalogue for all surveys."""
+"""The stars of the sky around the Crab Nebula: one simulated catalogue for all surveys."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy as np
 from replica.simulation.noise import generator
 from replica.simulation.sky import PULSAR
 
-#: Corners of the sky that the holdings show, degrees: ra, ra, dec, dec.
-FIELD = (82.15, 85.65, 21.85, 23.55)
 #: Stars per square degree brighter than r = 15; the counts rise by 0.38 dex per
 #: magnitude up to there and by 0.25 beyond (galactic latitude -6 degrees).
 _DENSITY, _KNEE, _BRIGHT_SLOPE, _FAINT_SLOPE = 800.0, 15.0, 0.38, 0.25
@@ -35,38 +33,56 @@ _CENTRAL = {
 }
 
 
-@lru_cache(maxsize=1)
-def catalogue() -> dict[str, np.ndarray]:
-    """Return all stars: columns ``ra`` and ``dec`` in degrees and one per band in magnitudes.
+Stars = dict[str, np.ndarray]
 
-    PS1 bands are AB magnitudes, WISE bands Vega magnitudes.  The pulsar comes first.
+
+def catalogue(ra: tuple[float, float], dec: tuple[float, float]) -> Stars:
+    """Return the stars of a part of the sky: columns ``ra``, ``dec`` and one for each band.
+
+    The sky is made in cells of a degree, each from its own random numbers, so that images
+    that overlap show the same stars.
+
+    Parameters
+    ----------
+    ra, dec : tuple of float
+        West and east, south and north, degrees; the cells that these touch are returned whole.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Positions in degrees; PS1 bands are AB magnitudes, WISE bands Vega magnitudes.
     """
-    rng = generator("stars")
-    r = _magnitudes(rng)
-    ra, dec = _positions(rng, r.size)
+    zones = range(int(np.floor(dec[0])), int(np.floor(dec[1])) + 1)
+    segments = range(int(np.floor(ra[0])), int(np.floor(ra[1])) + 1)
+    cells = [_cell(segment % 360, zone) for zone in zones for segment in segments]
+    return {name: np.concatenate([cell[name] for cell in cells]) for name in cells[0]}
+
+
+@lru_cache(maxsize=64)
+def _cell(segment: int, zone: int) -> Stars:
+    """The stars between two whole degrees of right ascension, and two of declination."""
+    rng = generator("stars", segment, zone)
+    south, north = (float(sine) for sine in np.sin(np.radians([zone, zone + 1])))
+    r = _magnitudes(rng, area=float(np.degrees(north - south)))
+    ra = segment + rng.uniform(0, 1, r.size)
+    dec = np.degrees(np.arcsin(rng.uniform(south, north, r.size)))
     hue = np.clip(rng.beta(2.0, 2.6, r.size) + 0.02 * (r - 16), 0, 1)
     keep = ~_spoils_the_nebula(ra, dec, r)
     stars = {"ra": ra[keep], "dec": dec[keep]}
     for band, (blue, change) in _COLOURS.items():
         scatter = rng.normal(0, 0.05, r.size)
         stars[band] = (r + blue + change * hue + scatter)[keep]
-    return _with_central_stars(stars)
+    has_pulsar = (segment, zone) == (int(PULSAR[0]), int(PULSAR[1]))
+    return _with_central_stars(stars) if has_pulsar else stars
 
 
-def _magnitudes(rng: np.random.Generator) -> np.ndarray:
-    """Draw r magnitudes by inverting the cumulative counts."""
+def _magnitudes(rng: np.random.Generator, area: float) -> np.ndarray:
+    """Draw the r magnitudes of some square degrees, by inverting the cumulative counts."""
     edges = np.linspace(_BRIGHTEST, _FAINTEST, 400)
     slope = np.where(edges < _KNEE, _BRIGHT_SLOPE, _FAINT_SLOPE)
     counts = _DENSITY * 10 ** (slope * (edges - _KNEE))
-    width = (FIELD[1] - FIELD[0]) * np.cos(np.radians(PULSAR[1]))
-    total = int(counts[-1] * width * (FIELD[3] - FIELD[2]))
+    total = rng.poisson(counts[-1] * area)
     return np.interp(rng.uniform(counts[0], counts[-1], total), counts, edges)
-
-
-def _positions(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-    south, north = (float(sine) for sine in np.sin(np.radians(FIELD[2:])))
-    right_ascensions = rng.uniform(FIELD[0], FIELD[1], count)
-    return right_ascensions, np.degrees(np.arcsin(rng.uniform(south, north, count)))
 
 
 def _spoils_the_nebula(ra: np.ndarray, dec: np.ndarray, r: np.ndarray) -> np.ndarray:
@@ -75,7 +91,7 @@ def _spoils_the_nebula(ra: np.ndarray, dec: np.ndarray, r: np.ndarray) -> np.nda
     return (distance < 20) | ((distance < 260) & (r < 13.0))
 
 
-def _with_central_stars(stars: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _with_central_stars(stars: Stars) -> Stars:
     central = []
     for (east, north), magnitudes in _CENTRAL.items():
         ra = PULSAR[0] + east / 3600 / np.cos(np.radians(PULSAR[1]))

@@ -23,9 +23,15 @@ from replica.simulation.sky import nebula
 
 WIDTH, HEIGHT = 6279, 6261
 PIXEL = 6.94444461259988e-05  # degrees, as the real headers have it
-#: Projection cell 1784: tangent point, and its place on the pixels of each skycell.
+#: Projection cell 1784: tangent point, and its place on the pixels of each skycell; neighbours
+#: share 480 rows or columns.
 TANGENT = (85.7142791747971, 21.9999999999992)
-REFERENCE_PIXEL = {"1784.059": (-22955.0, 242.0), "1784.058": (-17156.0, 242.0)}
+REFERENCE_PIXEL = {
+    "1784.059": (-22955.0, 242.0),
+    "1784.058": (-17156.0, 242.0),
+    "1784.049": (-22955.0, 6023.0),
+    "1784.048": (-17156.0, 6023.0),
+}
 #: Magnitude unit of the asinh code: 2.5 log10(e).
 POGSON = 1.0857362
 _ZERO, _SCALE, _BLANK = 3.452766656876, 2.02157847203e-04, 32767

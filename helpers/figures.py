@@ -332,10 +332,15 @@ def _say_simulated(figure: Figure) -> None:
     if not figure.axes:
         figure.text(0.5, 0.99, SIMULATED, ha="center", va="top")
         return
-    axes = figure.axes[0]
-    title = axes.get_title()
-    if SIMULATED not in title:
-        _set_title(axes, f"{title} ({SIMULATED})" if title else SIMULATED)
+    axes, above = figure.axes[0], figure.get_suptitle()
+    title = above or axes.get_title()
+    if SIMULATED in title:
+        return
+    title = f"{title} ({SIMULATED})" if title else SIMULATED
+    if above:
+        figure.suptitle(title)
+    else:
+        _set_title(axes, title)
 
 
 def _set_title(axes: Axes, title: str) -> None:

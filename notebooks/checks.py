@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
+from astropy.wcs.utils import proj_plane_pixel_area
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
     from astropy.io.fits import Header
     from astropy.table import Table
+    from astropy.wcs import WCS
 
     from helpers import Cutout
 
@@ -222,6 +224,55 @@ def check_silent_cuts(
     return _not_yet("a cut is silent if unlzw raises no error")
 
 
+def check_interpolated_counts(ratio: Any, wcs: WCS, grid: WCS) -> str:
+    """Check the share of the counts that is left when they are interpolated."""
+    found = _number(ratio)
+    if _missing(ratio) or found is None:
+        return _not_yet("ratio is one number")
+    areas = proj_plane_pixel_area(wcs) / proj_plane_pixel_area(grid)
+    if abs(found / areas - 1) < 0.05:
+        return "Right: interpolated counts are fewer by the ratio of the pixels' areas."
+    if abs(found * areas - 1) < 0.05:
+        return _not_yet("divide the sum on the grid by the sum in the file")
+    if abs(found - 1) < 0.05:
+        return _not_yet("that is the sum with the flux conserved; use reproject_interp")
+    return _not_yet("add up all pixels of both images, without those that are NaN")
+
+
+def check_spectral_index(
+    index: Any, fluxes: Mapping[str, float], frequencies: Iterable[float]
+) -> str:
+    """Check the slope between r and W1; fluxes in Jy, frequencies in Hz in their order."""
+    found = _number(index)
+    if _missing(index) or found is None:
+        return _not_yet("index is one number")
+    frequency = dict(zip(fluxes, frequencies, strict=True))
+    steps = fluxes["r"] / fluxes["W1"], frequency["r"] / frequency["W1"]
+    right = np.log(steps[0]) / np.log(steps[1])
+    if abs(found - right) < 0.02:
+        return "Right: from the infrared to the optical the flux density falls."
+    if abs(found + right) < 0.02:
+        return _not_yet("the sign is wrong: r has the higher frequency and the lower flux")
+    return _not_yet("divide the logarithm of the fluxes' ratio by that of the frequencies'")
+
+
+def check_half_radius(radius: Any, stamp: Cutout, target: SkyCoord) -> str:
+    """Check the radius in arcmin within which half of a stamp's light lies."""
+    found = _number(radius)
+    if _missing(radius) or found is None:
+        return _not_yet("half_radius is one number, in arcmin")
+    rows, columns = np.indices(stamp.data.shape)
+    distance = target.separation(stamp.wcs.pixel_to_world(columns, rows)).arcmin
+    light = stamp.data - np.median(stamp.data[distance > 3.6])
+    within = [light[distance < limit].sum() for limit in np.linspace(0.1, 3.5, 35)]
+    right = float(np.interp(0.5, np.array(within) / within[-1], np.linspace(0.1, 3.5, 35)))
+    if abs(found / right - 1) < 0.05:
+        return "Right: that radius holds half of the light."
+    if abs(found / 60 / right - 1) < 0.05:
+        return _not_yet("that is in arcsec")
+    return _not_yet("subtract the background first, and take the radius at 0.5 of the curve")
+
+
 def _decodes(decode: Callable[[bytes], bytes], data: bytes) -> bool:
     try:
         decode(data)
@@ -243,4 +294,7 @@ CHECKS: Sequence[Callable[..., str]] = (
     check_events_inside,
     check_hard_fraction,
     check_silent_cuts,
+    check_interpolated_counts,
+    check_spectral_index,
+    check_half_radius,
 )

@@ -114,6 +114,21 @@ def decode(data: bytes) -> bytes:
 DATA = bytes(300)
 SILENT = [3, 6]
 
+CHANDRA_WCS, GRID = sky_wcs(), sky_wcs()
+GRID.wcs.cdelt = -1 / 3600, 1 / 3600
+FLUXES = {"W1": 12.0, "r": 6.8}
+FREQUENCIES = [8.9e13, 4.9e14]
+INDEX = float(np.log(6.8 / 12.0) / np.log(4.9 / 0.89))
+
+
+def round_source(width: float) -> SimpleNamespace:
+    """A source whose half-light radius is 1.177 times its width, in pixels of 2 arcsec."""
+    wcs = sky_wcs()
+    wcs.wcs.cdelt, wcs.wcs.crpix = (-2 / 3600, 2 / 3600), (121, 121)
+    radius = np.hypot(*(np.indices((240, 240)) - 120.0)) / 30
+    return SimpleNamespace(data=7.0 + np.exp(-0.5 * (radius / width) ** 2), wcs=wcs)
+
+
 #: Check, the arguments behind the answer, the solution, three typical wrong answers.
 CASES = {
     "check_block_sizes": (
@@ -163,6 +178,13 @@ CASES = {
         (DATA, decode),
         SILENT,
         [..., sorted(set(range(1, 7)) - set(SILENT)), [3], 3],
+    ),
+    "check_interpolated_counts": ((CHANDRA_WCS, GRID), 0.25, [..., 1.0, 4.0, "less"]),
+    "check_spectral_index": ((FLUXES, FREQUENCIES), INDEX, [..., -INDEX, 6.8 / 12.0, "falling"]),
+    "check_half_radius": (
+        (round_source(1.0), CENTRE),
+        1.177,
+        [..., 1.177 * 60, 1.6, round_source],
     ),
 }
 

@@ -27,7 +27,11 @@ class Shown:
     axes: WCSAxes
 
 
-@pytest.fixture(scope="module", params=sources([]), ids=lambda source: source.stem)
+#: The notebooks that draw with show_image.
+DRAWING = [source for source in sources([]) if "show_image(" in source.read_text(encoding="utf-8")]
+
+
+@pytest.fixture(scope="module", params=DRAWING, ids=lambda source: source.stem)
 def shown(request) -> list[Shown]:
     """Run the code of a notebook in this process, and keep what it shows."""
     calls: list[Shown] = []

@@ -45,13 +45,13 @@ def lay_out(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     shutil.copytree(ROOT / "site", folder)
-    shutil.copy(ROOT / "docs" / "crab.png", folder)
+    shutil.copy(ROOT / "docs" / "crab.jpg", folder)
     for page in ("helpers", "replica", "recordings", "offline_tests", "faults"):
         text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
         (folder / f"{page}.md").write_text(without_repository_links(text), encoding="utf-8")
     for name, facts in walkthroughs().items():
         _copy_notebook(name, folder / "notebooks")
-        figures(name)[facts.figure_in_readme].save(folder / "_static" / f"{name}.png")
+        figures(name)[facts.figure_in_gallery].save(folder / "_static" / f"{name}.png")
     _fill(folder / "index.md", gallery=gallery("notebooks/"))
     _fill(
         folder / "notebooks" / "index.md", gallery=gallery(""), notebooks="\n".join(walkthroughs())

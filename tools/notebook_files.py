@@ -28,8 +28,8 @@ class Walkthrough:
         What a run on the replica may take.
     data : list of str
         Patterns of the keys that it reads, to be made before it runs.
-    figure_in_readme : int
-        Which of its figures the README's picture shows, from 0.
+    figure_in_gallery : int
+        Which of its figures the gallery of the site shows, from 0.
     """
 
     number: int
@@ -40,7 +40,7 @@ class Walkthrough:
     requests_at_most: float
     megabytes_at_most: float
     data: list[str]
-    figure_in_readme: int
+    figure_in_gallery: int
 
 
 def sources(names: list[str]) -> list[Path]:

@@ -1,6 +1,6 @@
-"""Put the notebooks' figures of the Crab Nebula side by side, for the README.
+"""Put the figures of the Crab Nebula in all archives side by side, for the README.
 
-``python -m tools.picture`` reads the paired notebooks, so the picture is one that a run made.
+``python -m tools.picture`` reads the paired notebook, so the picture is one that a run made.
 """
 
 from __future__ import annotations
@@ -11,23 +11,31 @@ import io
 import nbformat
 from PIL import Image
 
-from tools.notebook_files import NOTEBOOKS, ROOT, code_cells, walkthroughs
+from tools.notebook_files import NOTEBOOKS, ROOT, code_cells
 
-PICTURE = ROOT / "docs" / "crab.png"
-PANEL_SIZE = (480, 390)
+PICTURE = ROOT / "docs" / "crab.jpg"
+#: The notebook whose figures are shown, and which of them.
+SHOWN = "crab_multiwavelength", (1, 0)
+HEIGHT = 640
 GAP = 20
 
 
 def main() -> None:
     """Write the picture."""
-    width, height = PANEL_SIZE
-    picture = Image.new("RGB", (2 * width + GAP, 2 * height + GAP), "white")
-    for place, (name, facts) in enumerate(walkthroughs().items()):
-        panel = figures(name)[facts.figure_in_readme]
-        panel.thumbnail(PANEL_SIZE, Image.Resampling.LANCZOS)
-        column, row = place % 2, place // 2
-        picture.paste(panel, (column * (width + GAP), row * (height + GAP)))
-    picture.quantize(256).save(PICTURE, optimize=True)
+    name, numbers = SHOWN
+    panels = [_as_high_as_all(figures(name)[number]) for number in numbers]
+    width = sum(panel.width + GAP for panel in panels) - GAP
+    picture = Image.new("RGB", (width, HEIGHT), "white")
+    left = 0
+    for panel in panels:
+        picture.paste(panel, (left, 0))
+        left += panel.width + GAP
+    picture.save(PICTURE, quality=90, optimize=True)
+
+
+def _as_high_as_all(panel: Image.Image) -> Image.Image:
+    width = round(panel.width * HEIGHT / panel.height)
+    return panel.resize((width, HEIGHT), Image.Resampling.LANCZOS)
 
 
 def figures(name: str) -> list[Image.Image]:

@@ -35,6 +35,10 @@ _CONNECTED = "ARCHIVES_REPLICA"
 _RECORDING = "ARCHIVES_RECORDING"
 #: In ``ARCHIVES``, before the paths of recordings.
 _PREFIX = "recording:"
+#: In ``ARCHIVES``, the beginning of the address of another machine's replica.
+_SHARED = "http://"
+#: Beginnings of values that say where something is.
+_WITH_PLACE = (_PREFIX, _SHARED)
 #: A host that every replica holds.
 _REPLICA_HOST = "irsa.ipac.caltech.edu"
 #: File systems that keep connections, and so the proxy of the time when they were made.
@@ -65,8 +69,9 @@ def connect() -> None:
     ``live`` takes the real archives; ``replica`` starts a stand-in on this machine, which
     ends with this process; ``recording:PATH`` replays what was recorded, looked for in the
     current folder and those above it (more paths follow after commas, and the word ``replica``
-    lets it simulate the rest); ``auto``, the default, takes the real archives if all of them
-    answer within `TIMEOUT`, and the replica otherwise.
+    lets it simulate the rest); ``http://HOST:PORT`` asks the replica of another machine, such
+    as a teacher's, that ``replica serve --host`` runs; ``auto``, the default, takes the real
+    archives if all of them answer within `TIMEOUT`, and the replica otherwise.
 
     Call it as often as you like, also in threads and forked processes: a replica that answers
     is kept, and one that has died is replaced.  Clients that you made before then, such as
@@ -80,8 +85,8 @@ def connect() -> None:
         If the replica does not start.
     """
     given = os.environ.get("ARCHIVES", "").strip() or "auto"
-    mode = given if given.startswith(_PREFIX) else given.lower()
-    if mode not in ("auto", "live", "replica") and not mode.startswith(_PREFIX):
+    mode = given if given.startswith(_WITH_PLACE) else given.lower()
+    if mode not in ("auto", "live", "replica") and not mode.startswith(_WITH_PLACE):
         raise SourceError(
             f"the environment variable ARCHIVES is {mode!r}; set it to auto, live or replica, "
             f"or to {_PREFIX}PATH"
@@ -102,6 +107,8 @@ def _choose(mode: str) -> str:
     if mode.startswith(_PREFIX):
         _start_replica(*_recording_options(mode))
         return os.environ[_RECORDING]
+    if mode.startswith(_SHARED):
+        return _join(mode)
     silent = silent_archives() if mode == "auto" else []
     if mode == "live" or (mode == "auto" and not silent):
         return "Live: the answers come from the real archives."
@@ -110,11 +117,27 @@ def _choose(mode: str) -> str:
     return _simulated_sentence(why)
 
 
+def _join(url: str) -> str:
+    """Ask the replica of another machine from now on; say so in a sentence."""
+    from helpers.shared_replica import environment_of
+
+    os.environ.update(environment_of(url))
+    _tell_imported_libraries()
+    return _shared_sentence(url)
+
+
+def _shared_sentence(url: str) -> str:
+    where = url.removeprefix(_SHARED).rstrip("/")
+    return os.environ.get(_RECORDING) or f"Replica of {where}: all data are simulated."
+
+
 def _stay(mode: str) -> str:
     """Keep to the replica, the same or a new one; say so in a sentence."""
+    if mode.startswith(_SHARED) and mode.rstrip("/") == os.environ.get("HTTP_PROXY"):
+        return _shared_sentence(mode) if _replica_answers() else _join(mode)
     if _RECORDING in os.environ:
         return _stay_with_recording(mode)
-    if mode == "live" or mode.startswith(_PREFIX):
+    if mode == "live" or mode.startswith(_WITH_PLACE):
         raise SourceError(
             f"ARCHIVES is {mode!r}, but a replica answers this program: its proxy variables are "
             "set; start a new program, or restart the kernel, with that value"

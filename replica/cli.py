@@ -28,7 +28,7 @@ from replica.recordings.options import (
     recording_command,
     source_of,
 )
-from replica.server import LOOPBACK, Replica, Settings, running
+from replica.server import LOOPBACK, Replica, Settings, is_loopback, running
 from replica.storage.build import build
 
 #: How long an orphan may take to end in good order, seconds.
@@ -45,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"{options.command} needs a command: give it after --")
     if options.command == "check":
         _refuse_wrong_source(parser, options)
+    if getattr(options, "record", False) and not is_loopback(options.address):
+        parser.error("--record asks the network for its clients: it serves this machine only")
     if options.command == "record" and "ARCHIVES_RECORDING" in os.environ:
         parser.error("the proxies of this environment lead to a recording, not to the network")
     try:
@@ -86,6 +88,8 @@ async def _serve(replica: Replica, *, as_json: bool, parent: int | None) -> int:
         loop.add_signal_handler(number, stop.set)
     sys.stdout.write(_introduction(replica, as_json=as_json))
     sys.stdout.flush()
+    if not replica.on_loopback:
+        sys.stderr.write(_warning(replica.proxy))
     if parent is not None:
         end = partial(loop.call_soon_threadsafe, stop.set)
         Thread(target=_watch, args=(parent, end), daemon=True).start()
@@ -109,6 +113,13 @@ def _introduction(replica: Replica, *, as_json: bool) -> str:
         return json.dumps(facts | {"environment": replica.environment}) + "\n"
     lines = [f"export {name}={shlex.quote(value)}" for name, value in replica.environment.items()]
     return "\n".join([f"# {replica.source.sentence} Until Ctrl-C, in another shell:", *lines, ""])
+
+
+def _warning(proxy: str) -> str:
+    return (
+        f"replica: every machine that reaches {proxy} may ask this one. It answers for the "
+        f"archives' hosts only and passes nothing on. Others set ARCHIVES={proxy}\n"
+    )
 
 
 async def _record(replica: Replica, program: list[str]) -> int:
@@ -196,7 +207,13 @@ def _add_check(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_server_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--address", default=LOOPBACK, help="where to listen (default loopback)")
+    command.add_argument(
+        "--host",
+        "--address",
+        dest="address",
+        default=LOOPBACK,
+        help="where to listen (default loopback); 0.0.0.0 lets other machines ask this one",
+    )
     command.add_argument("--port", type=_port, default=0, help="port (default: a free one)")
     command.add_argument("--log", type=Path, metavar="FILE", help="append one JSON line a request")
     command.add_argument(

@@ -9,7 +9,10 @@ from asyncio.trsock import TransportSocket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -23,6 +26,8 @@ from replica.run_folder import run_folder
 from replica.source import Evaluation, Source
 
 LOOPBACK = "127.0.0.1"
+#: Addresses that mean all addresses of this machine.
+ANYWHERE = ("0.0.0.0", "::")
 ASTROPY_CACHE = "astropy-cache"
 #: Lent to the programs that the replica runs: a certifi that trusts its certificate.
 CERTIFI_SHIM = Path(__file__).parent / "proxy" / "certifi_shim"
@@ -76,6 +81,11 @@ class Replica:
     summary: str = ""
 
     @property
+    def on_loopback(self) -> bool:
+        """Whether no other machine can ask it."""
+        return is_loopback(urlsplit(self.proxy).hostname or "")
+
+    @property
     def environment(self) -> dict[str, str]:
         """The variables that send every HTTP client of the field to the replica."""
         # aiohttp looks at the proxy variables only when told to.
@@ -101,6 +111,14 @@ class Replica:
         }
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is one that only this machine reaches."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Replica]:
     """Run a replica for the length of the block."""
@@ -110,7 +128,13 @@ async def running(settings: Settings) -> AsyncIterator[Replica]:
         access_log = AccessLog(settings.log)
         await settings.source.open()
         listener = _loopback_socket()
-        door = Proxy(listener.getsockname(), certificates, settings.source.refusal, access_log)
+        door = Proxy(
+            listener.getsockname(),
+            certificates,
+            settings.source.refusal,
+            access_log,
+            partial(_introduction, certificates.authority_file, settings.source),
+        )
         backend = _http_server(settings, door, access_log)
         task = asyncio.create_task(backend.serve(sockets=[listener]))
         front = await door.listen(settings.address, settings.port)
@@ -126,9 +150,34 @@ async def running(settings: Settings) -> AsyncIterator[Replica]:
             access_log.close()
 
 
+def _introduction(authority: Path, source: Source, host: str) -> bytes:
+    """What a client needs that knows the proxy as `host`; its files lie in ``folder`` there."""
+    known = Replica(f"http://{host}", authority, source)
+    facts = {
+        "certificate": authority.read_text(),
+        "folder": str(authority.parent),
+        "environment": known.environment,
+    }
+    return json.dumps(facts).encode()
+
+
 def _url(listener: TransportSocket | socket.socket) -> str:
     address, port = listener.getsockname()[:2]
+    if address in ANYWHERE:
+        address = _own_address()
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
+def _own_address() -> str:
+    """The address by which other machines know this one, or its name where there is none."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Sends nothing: it only asks the system which way it would send.
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return socket.gethostname()
+        address: str = probe.getsockname()[0]
+        return address
 
 
 async def _end(backend: uvicorn.Server, task: asyncio.Task[None]) -> None:

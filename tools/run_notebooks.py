@@ -18,12 +18,17 @@ import nbformat
 from nbformat import NotebookNode
 from tqdm import tqdm
 
+from helpers.connection import PROBES, TIMEOUT, silent_archives
 from tools.execution import Result, run
 from tools.notebook_files import ROOT, code_cells, read_source, sources, walkthroughs
 from tools.pages import index_page, notebook_page
 from tools.run_record import over_budget, write_record
 
 BUILD = ROOT / "build"
+_NO_NETWORK = (
+    f"no archive answers within {TIMEOUT:.0f} s, so the pages in {BUILD} stay as they are; "
+    "without a network, run the notebooks on the replica: make run"
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     except FileNotFoundError as error:
         parser.error(str(error))
     os.environ.setdefault("ARCHIVES", "replica")
+    if os.environ["ARCHIVES"] == "live" and len(silent_archives()) == len(PROBES):
+        parser.exit(1, f"{_NO_NETWORK}\n")
     try:
         _make_folder()
     except OSError as error:

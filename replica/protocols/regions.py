@@ -84,7 +84,10 @@ def polygon(*numbers: float) -> Region:
     if len(numbers) < 6 or len(numbers) % 2:
         raise RegionError("a polygon needs three vertices or more, each a ra and a dec")
     pairs = zip(numbers[::2], numbers[1::2], strict=True)
-    return Region(tuple(circle(ra, dec).vertices[0] for ra, dec in pairs))
+    vertices = [circle(ra, dec).vertices[0] for ra, dec in pairs]
+    # Some archives, IRSA among them, repeat the first vertex at the end.
+    closed = len(vertices) > 3 and vertices[0] == vertices[-1]
+    return Region(tuple(vertices[:-1] if closed else vertices))
 
 
 def box(ra: float, dec: float, width: float, height: float) -> Region:

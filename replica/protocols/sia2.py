@@ -10,7 +10,6 @@ from starlette.datastructures import MultiDict
 
 from replica.protocols import regions
 from replica.protocols.dali import RequestError, numbers
-from replica.protocols.geometry import separation
 from replica.protocols.regions import Region, RegionError
 
 #: Parameters that are intervals, and the columns that bound the image (SIA 2.0, section 2.1).
@@ -42,26 +41,32 @@ Row = dict[str, Any]
 def select_images(images: Iterable[Row], params: MultiDict) -> list[Row]:
     """Return the images that satisfy every parameter.
 
-    Each gets ``dist_to_point``: degrees from the centre of the nearest circle in POS, None
-    without one.
+    Each gets ``upload_row_id``: the number of the first POS that it meets, None without one.
 
     Raises
     ------
     RequestError
         If the parameters cannot be understood.
     """
-    found = [row for row in images if _fits(row, params)]
-    circles = [_region(text) for text in params.getlist("POS") if text.upper().startswith("CIRCLE")]
-    return [row | {"dist_to_point": _distance(row, circles)} for row in found]
+    places = [text for text in params.getlist("POS") if text]
+    found = []
+    for row in images:
+        number = _first_met(row, places)
+        if (number or not places) and _fits(row, params):
+            found.append(row | {"upload_row_id": number})
+    return found
+
+
+def _first_met(row: Row, places: list[str]) -> int | None:
+    """Number of the first place that an image touches, counted from 1."""
+    met = (number for number, text in enumerate(places, 1) if _touches(row["footprint"], text))
+    return next(met, None)
 
 
 def _fits(row: Row, params: MultiDict) -> bool:
-    """Whether an image satisfies every parameter; of one that is repeated, any value."""
-    places = [text for text in params.getlist("POS") if text]
-    return (
-        (not places or any(_touches(row["footprint"], text) for text in places))
-        and all(_overlaps(row, name, params.getlist(name)) for name in _INTERVALS)
-        and all(_equals(row[column], params.getlist(name)) for name, column in _WORDS.items())
+    """Whether an image satisfies every parameter but POS; of one that is repeated, any value."""
+    return all(_overlaps(row, name, params.getlist(name)) for name in _INTERVALS) and all(
+        _equals(row[column], params.getlist(name)) for name, column in _WORDS.items()
     )
 
 
@@ -110,9 +115,3 @@ def _interval(name: str, text: str) -> tuple[float, float]:
 def _equals(value: Any, wanted: Iterable[str]) -> bool:
     words = [word for word in wanted if word]
     return not words or str(value) in words
-
-
-def _distance(row: Row, circles: list[Region]) -> float | None:
-    """Degrees from the nearest circle's centre to the image's centre."""
-    distances = [separation(row["s_ra"], row["s_dec"], *circle.middle) for circle in circles]
-    return min(distances, default=None)

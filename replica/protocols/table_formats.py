@@ -1,4 +1,4 @@
-"""The formats in which TAP gives tables, beside VOTable with its rows as XML.
+"""The formats in which services give tables, beside VOTable with its rows as XML.
 
 The names, and the content types: IVOA TAP 1.1, section 2.7.3, and TAPRegExt 1.0, section 2.4.
 """
@@ -52,8 +52,17 @@ class Format:
     identifier: str = ""
 
 
-def find(name: str) -> Format:
+def find(name: str, formats: Sequence[Format] = (), parameter: str = "FORMAT") -> Format:
     """Return the format of that name or content type, in any case; VOTable for an empty one.
+
+    Parameters
+    ----------
+    name : str
+        What the request says.
+    formats : sequence of Format, optional
+        Those of the service; `FORMATS` by default.
+    parameter : str
+        Where the request says it, for the sentence.
 
     Raises
     ------
@@ -61,11 +70,11 @@ def find(name: str) -> Format:
         If there is none.
     """
     wanted = name.lower().replace(" ", "")
-    for each in FORMATS:
+    for each in formats or FORMATS:
         if wanted in (each.media_type.lower(), *each.names):
             return each
-    known = ", ".join(each.names[0] for each in FORMATS)
-    raise RequestError(f"FORMAT={name} is not offered by the replica: choose of {known}")
+    known = ", ".join(each.names[0] for each in formats or FORMATS)
+    raise RequestError(f"{parameter}={name} is not offered by the replica: choose of {known}")
 
 
 def _votable(fields: Sequence[Field], rows: Rows, document: Document) -> bytes:
@@ -83,10 +92,15 @@ def _separated(separator: str) -> Callable[[Sequence[Field], Rows, Document], by
         output = io.StringIO()
         writer = csv.writer(output, delimiter=separator, lineterminator="\r\n")
         writer.writerow(field.name for field in fields)
-        writer.writerows(rows)
+        writer.writerows([_plain(cell) for cell in row] for row in rows)
         return output.getvalue().encode()
 
     return write
+
+
+def _plain(cell: Any) -> Any:
+    """A truth value as the standards write it (IVOA DALI 1.1, section 3.3.1)."""
+    return str(cell).lower() if isinstance(cell, bool) else cell
 
 
 def _json(fields: Sequence[Field], rows: Rows, document: Document) -> bytes:
@@ -122,6 +136,18 @@ def _fits(fields: Sequence[Field], rows: Rows, document: Document) -> bytes:
     return output.getvalue()
 
 
+def _ipac(fields: Sequence[Field], rows: Rows, document: Document) -> bytes:
+    """Write the fixed-width text of IPAC's archives."""
+    table = _astropy_table(fields, rows)
+    for field, name in zip(fields, table.colnames, strict=True):
+        table[name].unit = field.unit or None
+        if table[name].dtype.kind == "S":
+            table[name] = table[name].astype(str)
+    output = io.StringIO()
+    table.write(output, format="ascii.ipac")
+    return output.getvalue().encode()
+
+
 def _astropy_table(fields: Sequence[Field], rows: Rows) -> Table:
     from astropy.table import Table
 
@@ -143,7 +169,7 @@ def _column(field: Field, cells: list[Any]) -> Any:
     missing = [cell is None for cell in cells]
     kind = _DTYPES.get(field.datatype)
     if kind is None:
-        texts = [b"" if cell is None else _ascii(str(cell)) for cell in cells]
+        texts = [b"" if cell is None else _ascii(str(_plain(cell))) for cell in cells]
         size = max(map(len, texts), default=1)
         if size * len(texts) > _LARGEST_FITS:
             raise RequestError(
@@ -183,3 +209,5 @@ FORMATS = (
     Format("application/json", ("json",), _json),
     Format("application/fits", ("fits",), _fits),
 )
+#: The format of IPAC's archives: https://irsa.ipac.caltech.edu/applications/DDGEN/Doc/ipac_tbl.html
+IPAC_TABLE = Format("text/plain", ("ipac_table", "ipac"), _ipac)

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from astropy import units
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
+from astropy.time import Time
 from astropy.wcs import WCS
 
 from replica.holdings import Product
@@ -18,6 +20,8 @@ from replica.simulation.sky import nebula
 
 SIZE = 4095
 PIXEL = 0.0003819444391411  # degrees, as the real headers have it
+#: Days from the first frame to the last: W1 and W2 scanned the field twice, half a year apart.
+_SPAN = {"W1": 193.5, "W2": 193.5, "W3": 5.0, "W4": 5.0}
 _STEP = 1.0  # arcseconds: pixel of the nebula's template
 
 
@@ -33,6 +37,7 @@ class Band:
 
     wavelength: float  # micrometres
     zero_magnitude: float  # MAGZP: magnitude of 1 DN
+    zero_error: float  # MAGZPUNC, magnitudes
     zero_flux: float  # jansky of magnitude 0
     fwhm: float  # arcseconds
     background: float  # DN
@@ -44,10 +49,10 @@ class Band:
 
 
 BANDS = {
-    "W1": Band(3.368, 20.5, 309.540, 8.25, 7.4, 0.55, 12.0, 0.05, 1.0, 24),
-    "W2": Band(4.618, 19.5, 171.787, 8.25, 15.0, 0.65, 14.4, 0.08, 1.02, 24),
-    "W3": Band(12.082, 18.0, 31.674, 8.25, 1180.0, 9.5, 28.0, 0.50, 1.0, 14),
-    "W4": Band(22.194, 13.0, 8.363, 16.5, 312.0, 1.1, 60.0, 0.74, 1.0, 14),
+    "W1": Band(3.368, 20.5, 0.006, 309.540, 8.25, 7.4, 0.55, 12.0, 0.05, 1.0, 24),
+    "W2": Band(4.618, 19.5, 0.007, 171.787, 8.25, 15.0, 0.65, 14.4, 0.08, 1.02, 24),
+    "W3": Band(12.082, 18.0, 0.012, 31.674, 8.25, 1180.0, 9.5, 28.0, 0.50, 1.0, 14),
+    "W4": Band(22.194, 13.0, 0.012, 8.363, 16.5, 312.0, 1.1, 60.0, 0.74, 1.0, 14),
 }
 _FILE_TYPES = {
     "int": ("intensity image", "DN"),
@@ -167,10 +172,9 @@ def _header(product: Product, image: np.ndarray) -> fits.Header:
         ("TELESCOP", "WISE", "telescope name"),
         ("ORIGIN", "simulated", "not made by IPAC"),
         ("MAGZP", band.zero_magnitude, "[mag] relative photometric zero point"),
-        ("MAGZPUNC", 0.006, "[mag] 1-sigma uncertainty in zero point"),
+        ("MAGZPUNC", band.zero_error, "[mag] 1-sigma uncertainty in zero point"),
         ("NUMFRMS", band.frames * 4, "number of frames touching footprint"),
-        ("DATEOBS1", f"{product.start}.000Z", "earliest frame, UTC"),
-        ("DATEOBS2", "2010-09-21T12:00:00.000Z", "latest frame, UTC"),
+        *_date_cards(product),
         ("PXSCAL1", -PIXEL * 3600, "[arcsec/pix] scale of axis 1"),
         ("PXSCAL2", PIXEL * 3600, "[arcsec/pix] scale of axis 2"),
         ("ELON", round(ecliptic.lon.deg, 5), "[deg] ecliptic longitude at CRPIX1,2"),
@@ -180,6 +184,16 @@ def _header(product: Product, image: np.ndarray) -> fits.Header:
         ("MEDINT", _median(image), f"[{unit}] median of pixels"),
     ]
     return header_of(cards)
+
+
+def _date_cards(product: Product) -> list[tuple]:
+    first, last = Time(product.start), Time(product.start) + _SPAN[product.band] * units.day
+    middle = first + (last - first) / 2
+    return [
+        ("DATEOBS1", f"{first.isot}Z", "earliest frame, UTC"),
+        ("MIDOBS", f"{middle.isot}Z", "middle of the observations, UTC"),
+        ("DATEOBS2", f"{last.isot}Z", "latest frame, UTC"),
+    ]
 
 
 def _median(image: np.ndarray) -> float:

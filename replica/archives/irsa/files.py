@@ -27,6 +27,7 @@ from replica.storage.file_response import product_response
 FITS = "image/x-fits"
 #: A gzipped file is sent as what it is: no Content-Encoding, so that clients keep it gzipped.
 GZIP = "application/x-gzip"
+TEXT = "text/plain"
 
 #: Degrees in the units of size and center.
 _UNITS = {"pix": SCALE, "px": SCALE, "deg": 1.0, "arcmin": 1 / 60, "arcsec": 1 / 3600}
@@ -36,7 +37,7 @@ _WITH_UNIT = re.compile(r"([-+.\deE,\s]+?)\s*(pix|px|deg|arcmin|arcsec)?")
 async def data(request: Request) -> Response:
     """Answer with a file, a part of it, its checksum, or the list of a folder."""
     path = request.path_params["path"]
-    products = irsa_images.images()
+    products = irsa_images.products()
     product = directory_listing.find(products, irsa_images.key_of(path.removesuffix(".md5")))
     if product is None:
         folder = f"{path.rstrip('/')}/" if path else ""
@@ -47,7 +48,7 @@ async def data(request: Request) -> Response:
     params = await parameters(request)
     if "CENTER" in params or "SIZE" in params:
         return await _cutout_response(product, params)
-    media_type = GZIP if product.key.endswith(".gz") else FITS
+    media_type = {"gz": GZIP, "tbl": TEXT}.get(product.key.rpartition(".")[2], FITS)
     return await product_response(request, product, media_type)
 
 
@@ -59,6 +60,8 @@ def _md5(product: Product) -> str:
 async def _cutout_response(product: Product, params: MultiDict) -> Response:
     """Send a cutout, gzipped unless the request says ``gzip=false``."""
     try:
+        if product.key.endswith(".tbl"):
+            raise RequestError(f"{product.filename} is a table: a cutout is taken from an image")
         centre = _position(params.get("CENTER", ""))
         width, height = _size(params.get("SIZE", ""))
         content = await asyncio.to_thread(cutout, product, *centre, width, height)

@@ -14,17 +14,16 @@ from replica.archives.irsa import facts as irsa_images
 from replica.archives.irsa.facts import BANDS, PIXELS, SCALE
 from replica.holdings import Product
 from replica.protocols import votable
-from replica.protocols.geometry import separation
-from replica.protocols.sia1 import INTERSECT, ImageQuery, image_query, wants_metadata
+from replica.protocols.sia1 import INTERSECT, image_query, wants_metadata
 from replica.protocols.votable import Document, Field, Parameter
 
 VERSION = "1.2"
 _FORMATS = ("image/fits",)
-_ZERO_POINT_ERROR = 0.006  # magnitudes, as in the files' headers
 
 _FIELDS = (
     Field("sia_title", "char*", "", "VOX:Image_Title", "Title of the image"),
     Field("sia_url", "char*", "", "VOX:Image_AccessReference", "Address of the image"),
+    Field("cloud_access", "char*", "", "", "Where the copy in the cloud is, as JSON"),
     Field("sia_naxes", "int", "", "VOX:Image_Naxes", "Number of axes"),
     Field("sia_fmt", "char*", "", "VOX:Image_Format", "Content type of the image"),
     Field("sia_ra", "double", "deg", "POS_EQ_RA_MAIN", "Right ascension of the centre"),
@@ -39,18 +38,17 @@ _FIELDS = (
     Field("sia_bp_ref", "double", "", "VOX:BandPass_RefValue", "Wavelength of the band"),
     Field("sia_bp_hi", "double", "", "VOX:BandPass_HiLimit", "Longest wavelength"),
     Field("sia_bp_lo", "double", "", "VOX:BandPass_LoLimit", "Shortest wavelength"),
+    Field("sia_bp_unit", "char*", "", "VOX:BandPass_Unit", "Unit of the wavelengths"),
     Field("magzp", "double", "", "", "Magnitude of one count"),
     Field("magzpunc", "double", "", "", "Uncertainty of magzp"),
     Field("unc_url", "char*", "", "", "Address of the uncertainty map"),
     Field("cov_url", "char*", "", "", "Address of the coverage map"),
     Field("coadd_id", "char*", "", "", "Name of the tile"),
-    Field("cloud_access", "char*", "", "", "Where the copy in the cloud is, as JSON"),
 )
 _PARAMETERS = (
     Parameter(Field("sia_pixflags", "char*", "", "VOX:Image_PixFlags"), "CZ"),
     Parameter(Field("sia_radesys", "char*", "", "VOX:STC_CoordRefFrame"), "FK5"),
     Parameter(Field("sia_equinox", "double", "", "VOX:STC_CoordEquinox"), 2000.0),
-    Parameter(Field("sia_bp_unit", "char*", "", "VOX:BandPass_Unit"), "meters"),
 )
 _INPUTS = (
     Parameter(Field("INPUT:POS", description="Centre of the region: ra,dec in degrees"), ""),
@@ -76,9 +74,9 @@ def answer(params: MultiDict) -> bytes:
     found: list[Product] = []
     if not wants_metadata(params):
         query = image_query(params, _FORMATS)
-        found = [image for image in irsa_images.images(kind="int") if query.matches(image)]
+        found = [image for image in irsa_images.products(kind="int") if query.matches(image)]
         if "MCEN" in params:
-            found = _most_centred(found, query)
+            found = irsa_images.most_centred(found, query.ra, query.dec)
     document = Document(
         name="p3am_cdd",
         description="AllWISE Atlas images",
@@ -89,20 +87,12 @@ def answer(params: MultiDict) -> bytes:
     return votable.results(_FIELDS, map(_row, found), document)
 
 
-def _most_centred(found: list[Product], query: ImageQuery) -> list[Product]:
-    """The images of the tile whose centre is nearest to the position asked for."""
-    if not found:
-        return []
-    distance = {p.obs_id: separation(p.ra, p.dec, query.ra, query.dec) for p in found}
-    nearest = min(distance, key=distance.__getitem__)
-    return [product for product in found if product.obs_id == nearest]
-
-
 def _row(image: Product) -> list[Any]:
     band, centre = BANDS[image.band], (PIXELS + 1) / 2
     return [
         f"{image.band} Coadd {image.obs_id}",
         irsa_images.access_url(image),
+        irsa_images.cloud_access(image),
         2,
         "image/fits",
         *(image.ra, image.dec),
@@ -111,12 +101,11 @@ def _row(image: Product) -> list[Any]:
         [image.ra, image.dec],
         "SIN",
         [-SCALE, SCALE],
-        [-SCALE, 0.0, 0.0, SCALE],
+        [-SCALE, -0.0, -0.0, SCALE],
         image.band,
-        *(band.wavelength, band.highest, band.lowest),
-        *(band.zero_point, _ZERO_POINT_ERROR),
+        *(band.wavelength, band.highest, band.lowest, "m"),
+        *(band.zero_point, band.zero_point_error),
         irsa_images.access_url(irsa_images.companion(image, "unc")),
         irsa_images.access_url(irsa_images.companion(image, "cov")),
         image.obs_id,
-        irsa_images.cloud_access(image),
     ]

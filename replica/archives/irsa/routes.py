@@ -7,18 +7,19 @@ from dataclasses import replace
 from functools import lru_cache
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from replica.archives.irsa import facts as irsa_images
 from replica.archives.irsa import files as irsa_data
 from replica.archives.irsa import image_search_1 as irsa_sia1
 from replica.archives.irsa import image_search_2 as irsa_sia2
+from replica.archives.irsa import table_search
 from replica.archives.irsa.facts import IMAGE_SET
 from replica.protocols import votable
 from replica.protocols.dali import RequestError, parameters
 from replica.protocols.obscore import obscore_table
-from replica.protocols.tables import ForeignKey, Table
+from replica.protocols.tables import ForeignKey, QueryError, Table
 from replica.protocols.tap import TapService
 from replica.protocols.tap_documents import Example
 from replica.protocols.vosi import availability, capabilities_document, document, interface
@@ -49,6 +50,19 @@ async def search_images_2(request: Request) -> Response:
     return Response(body, media_type=media_type)
 
 
+async def search_table(request: Request) -> Response:
+    """Answer a search of the table of images."""
+    params = await parameters(request)
+    if request.path_params["images"] != IMAGE_SET:
+        message = f"the replica holds the images of {IMAGE_SET} only\n"
+        return PlainTextResponse(message, 404)
+    try:
+        body, media_type = await asyncio.to_thread(table_search.answer, params)
+    except (RequestError, QueryError) as problem:
+        return PlainTextResponse(f"{problem}\n", 400)
+    return Response(body, media_type=media_type)
+
+
 def _images_2_capabilities(request: Request) -> Response:
     own = (
         '<capability standardID="ivo://ivoa.net/std/SIA#query-2.0">'
@@ -67,8 +81,8 @@ _NO_CATALOG = (("irsa_dbms", 21), ("irsa_pos", "n"))
 
 @lru_cache(maxsize=1)
 def _tables() -> tuple[Table, ...]:
-    """The part of IRSA's tables that lists the collections (CAOM) and images (ObsCore)."""
-    tiles = dict.fromkeys((image.collection, image.obs_id) for image in irsa_images.images())
+    """The part of IRSA's tables that lists collections (CAOM) and images (ObsCore, Atlas)."""
+    tiles = dict.fromkeys((image.collection, image.obs_id) for image in irsa_images.products())
     observations = tuple((n, *tile) for n, tile in enumerate(tiles, start=1))
     planes = tuple((n, n, "image") for n, *_ in observations)
     number = Field("obsid", "long", description="Number of the observation")
@@ -87,6 +101,7 @@ def _tables() -> tuple[Table, ...]:
             facts=_NO_CATALOG,
         ),
         replace(obscore_table(irsa_sia2.observations()), facts=_NO_CATALOG),
+        replace(table_search.images_table(irsa_images.products(kind="int")), facts=_NO_CATALOG),
     )
 
 
@@ -117,6 +132,7 @@ ROUTES: dict[str, list[BaseRoute]] = {
     "irsa.ipac.caltech.edu": [
         Route("/ibe/sia/{images:path}", search_images, methods=["GET", "POST"]),
         Route(f"/ibe/data/{IMAGE_SET}/{{path:path}}", irsa_data.data, methods=["GET"]),
+        Route("/ibe/search/{images:path}", search_table, methods=["GET", "POST"]),
         Route("/SIA", search_images_2, methods=["GET", "POST"]),
         Route("/SIA/capabilities", _images_2_capabilities),
         Route("/SIA/availability", _images_2_availability),

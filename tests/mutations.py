@@ -84,7 +84,7 @@ MUTATIONS = {
                 ),
                 *(
                     ("ROSAT folder", kind, f"rosat/data/pspc/processed_data/#/rs#n#/rs#n#{name}")
-                    for kind, name in (("gone", "_mex.fits.Z"), ("new", "_mx.fits.Z"))
+                    for kind, name in (("gone", "_mex.fits"), ("new", "_mx.fits"))
                 ),
             )
         ),
@@ -260,8 +260,8 @@ MUTATIONS = {
     ),
     "column of the events": Mutation(
         "rs931315n00_bas.fits.Z",
-        "TFORM4  = '1I      '",
-        "TFORM4  = '1U      '",
+        "TFORM3  = '1I      '",
+        "TFORM3  = '1U      '",
         (("ROSAT file", "changed", "STDEVT column PHA TFORM"),),
     ),
 }

@@ -27,8 +27,10 @@ from replica.storage.cache import ensure
 HOST = "https://heasarc.gsfc.nasa.gov"
 SIA = f"{HOST}/xamin/vo/sia?table=chanmaster&"
 DATALINK = f"{HOST}/xamin/vo/datalink"
-CENTRE_ID = "ivo://nasa.heasarc/chanmaster?1/chandra.obs.img.cntr.fits"
+CENTRE_ID = "ivo://nasa.heasarc/chanmaster?13751/chandra.obs.img.cntr.fits"
 CENTRE_KEY = "chandra/data/byobsid/1/13751/primary/acisf13751N004_cntr_img2.fits.gz"
+#: The key in an address as links give it: two slashes before the observation's folder.
+CENTRE_PATH = CENTRE_KEY.replace("/13751/", "//13751/")
 CRAB = SkyCoord(83.63321, 22.01446, unit="deg")
 CAS_A = SkyCoord(350.8664, 58.8117, unit="deg")
 
@@ -164,7 +166,7 @@ def test_a_bad_request_gets_an_error_that_says_why(url: str, word: str) -> None:
 )
 def test_datalink_tells_where_the_file_is(url: str) -> None:
     this = next(DatalinkResults.from_result_url(url).bysemantics("#this"))
-    assert this.access_url == f"{HOST}/FTP/{CENTRE_KEY}"
+    assert this.access_url == f"{HOST}/FTP/{CENTRE_PATH}"
     assert this.content_type == "image/fits"
     place = {"bucket_name": "nasa-heasarc", "key": CENTRE_KEY, "region": "us-east-1"}
     assert json.loads(this["cloud_access"]) == {"aws": place}
@@ -184,7 +186,9 @@ def test_a_record_leads_to_its_links_and_its_data(sia) -> None:
 def test_each_row_has_links_of_its_own_file(sia) -> None:
     rows = sia.search(CAS_A, size=0.01)
     links = [next(row.getdatalink().bysemantics("#this")).access_url for row in rows]
-    assert links == [row["SIA_reference"] for row in rows]
+    names = [link.rpartition("/")[2].removesuffix(".gz") for link in links]
+    assert names == [row["SIA_title"] for row in rows]
+    assert [row["SIA_reference"] for row in rows] == [row["access_url"] for row in rows]
     assert len(set(links)) == len(links) == 8
 
 
@@ -300,7 +304,7 @@ def test_ftp_sends_the_object_of_the_bucket(scheme: str, path: str) -> None:
         ("chandra/data/byobsid/1//13751/", ["primary/"]),
         (
             "rosat/data/pspc/processed_data/900000/rs931315n00",
-            ["rs931315n00_bas.fits.Z", "rs931315n00_im1.fits.Z", "rs931315n00_mex.fits.Z"],
+            ["rs931315n00_bas.fits.Z", "rs931315n00_im1.fits.Z", "rs931315n00_mex.fits"],
         ),
     ],
 )

@@ -139,12 +139,7 @@ FORMATS = {
     "json": "application/json",
     "fits": "application/fits",
 }
-TYPED = "SELECT TOP 3 __row, name, ra, NULL AS nothing FROM chanmaster ORDER BY __row"
-EXPECTED = [
-    (1, "Crab Nebula", 83.6323, None),
-    (2, "Crab Nebula", 83.6329, None),
-    (3, "Crab Nebula", 83.6335, None),
-]
+TYPED = "SELECT TOP 3 public_date, name, ra, NULL AS nothing FROM chanmaster ORDER BY public_date"
 
 
 def read_votable(content: bytes) -> list[tuple]:
@@ -154,7 +149,7 @@ def read_votable(content: bytes) -> list[tuple]:
 
 def read_separated(content: bytes, separator: str) -> list[tuple]:
     rows = csv.DictReader(io.StringIO(content.decode(), newline=""), delimiter=separator)
-    return [(int(r["__row"]), r["name"], float(r["ra"]), r["nothing"]) for r in rows]
+    return [(int(r["public_date"]), r["name"], float(r["ra"]), r["nothing"]) for r in rows]
 
 
 def read_fits(content: bytes) -> list[tuple]:

@@ -38,6 +38,9 @@ class Field:
         VOTable datatype with its array size: ``double``, ``int``, ``char*``, ``char[3]``.
     unit, ucd, description, xtype, utype : str
         As in VOTable; empty where there is none.
+    links : str
+        Address of the DataLink service that takes the column's values as identifiers; an
+        answer with the column describes that service (IVOA DataLink 1.1, section 4.1).
     """
 
     name: str
@@ -47,6 +50,7 @@ class Field:
     description: str = ""
     xtype: str = ""
     utype: str = ""
+    links: str = ""
 
     @property
     def is_text(self) -> bool:
@@ -127,6 +131,7 @@ def results(
     table = _table(votable, fields, list(rows), document)
     table.format = "binary2" if binary else "tabledata"
     resource.tables.append(table)
+    votable.resources.extend(_service(votable, field) for field in fields if field.links)
     return _xml(votable)
 
 
@@ -150,6 +155,21 @@ def _resource(version: str) -> tuple[VOTableFile, Resource]:
     resource = Resource(type="results")
     votable.resources.append(resource)
     return votable, resource
+
+
+def _service(votable: VOTableFile, field: Field) -> Resource:
+    """Describe the DataLink service of a column's values."""
+    from astropy.io.votable.tree import Group, Param, Resource
+
+    resource = Resource(type="meta", utype="adhoc:service")
+    facts = {"standardID": "ivo://ivoa.net/std/DataLink#links-1.1", "accessURL": field.links}
+    for name, value in facts.items():
+        resource.params.append(_param(votable, Parameter(Field(name), value)))
+    group = Group(resource, name="inputParams")
+    attributes = {**Field("ID").attributes(), "ID": f"{field.name}_link"}
+    group.entries.append(Param(votable, value="", ref=field.attributes()["ID"], **attributes))
+    resource.groups.append(group)
+    return resource
 
 
 def _info(

@@ -10,8 +10,10 @@ import glob
 import hashlib
 import logging
 import os
+import re
 from functools import lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from filelock import FileLock
@@ -41,12 +43,20 @@ def digest(product: Product) -> str:
 
 @lru_cache
 def _sources(archive: str, simulator: str) -> str:
-    """Digest of a simulator's source code, and of what simulators share."""
+    """Digest of a simulator's source code, and of what simulators share.
+
+    A large simulator has parts beside it: ``rosat.py``, ``rosat_maps.py`` and so on.
+    """
     shared = files("replica").joinpath("simulation").iterdir()
-    own = files("replica").joinpath("archives", archive, f"{simulator}.py")
-    found = [*sorted(shared, key=lambda item: item.name), own]
+    folder = files("replica").joinpath("archives", archive).iterdir()
+    own = [item for item in folder if re.match(rf"{simulator}(_\w+)?\.py$", item.name)]
+    found = [*sorted(shared, key=_name), *sorted(own, key=_name)]
     sources = [item.read_bytes() for item in found if item.name.endswith(".py")]
     return hashlib.sha256(b"".join(sources)).hexdigest()
+
+
+def _name(item: Traversable) -> str:
+    return item.name
 
 
 def path_of(product: Product) -> Path:

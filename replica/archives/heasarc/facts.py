@@ -12,6 +12,7 @@ from replica.protocols.time import to_mjd
 from replica.protocols.votable import Field
 
 HOST = "https://heasarc.gsfc.nasa.gov"
+DATALINK = f"{HOST}/xamin/vo/datalink"
 TABLE = "chanmaster"
 
 #: Kind of a product to the last part of its identifier.
@@ -34,11 +35,6 @@ class Observation:
     def first(self) -> Product:
         """A product that tells what holds for the observation as a whole."""
         return self.products[0]
-
-    @property
-    def folder(self) -> str:
-        """Key of the observation's folder."""
-        return self.first.key.split("/primary/")[0] + "/"
 
 
 @lru_cache(maxsize=1)
@@ -67,6 +63,17 @@ def access_url(key: str) -> str:
     return f"{HOST}/FTP/{key}"
 
 
+def folder_of(product: Product) -> str:
+    """Key of the folder of a product's observation: ``.../byobsid/1/13751/``."""
+    return product.key.partition("/primary/")[0].removesuffix(product.filename).rstrip("/") + "/"
+
+
+def slashed_url(product: Product, key: str) -> str:
+    """Address of a key as links give it: with two slashes before the observation's folder."""
+    parent, _, name = folder_of(product).rstrip("/").rpartition("/")
+    return access_url(f"{parent}//{name}{key.removeprefix(f'{parent}/{name}')}")
+
+
 def cloud_access(bucket: str, key: str) -> str:
     """Where a file or folder is in the cloud, as JSON; empty if it is not there."""
     if not bucket:
@@ -75,43 +82,27 @@ def cloud_access(bucket: str, key: str) -> str:
 
 
 _FIELDS = (
-    Field("__row", "int", "", "meta.record", "Number of the row"),
+    Field("__row", "char*", "", "meta.record", "Number of the row", links=f"{DATALINK}/{TABLE}"),
     Field("obsid", "char*", "", "meta.id;meta.main", "Number of the observation"),
     Field("status", "char*", "", "meta.code.status", "Status of the observation"),
     Field("name", "char*", "", "meta.id;src", "Name of the target"),
     Field("ra", "double", "deg", "pos.eq.ra;meta.main", "Right ascension"),
     Field("dec", "double", "deg", "pos.eq.dec;meta.main", "Declination"),
-    Field("time", "double", "mjd", "time.start;obs.exposure", "Start of the observation"),
+    Field("time", "double", "d", "time.start;obs.exposure", "Start of the observation"),
     Field("detector", "char*", "", "meta.id;instr.det", "Detector"),
     Field("grating", "char*", "", "instr.setup", "Grating"),
     Field("exposure", "double", "s", "time.duration;obs.exposure", "Exposure time"),
     Field("type", "char*", "", "meta.code.class", "Type of the observation"),
     Field("pi", "char*", "", "meta.id.PI", "Principal investigator"),
-    Field("public_date", "int", "mjd", "time.release", "When the data became public"),
+    Field("public_date", "int", "d", "time.release", "When the data became public"),
 )
 
 
 @lru_cache(maxsize=1)
 def table() -> Table:
     """Return the table as it can be queried."""
-    rows = tuple((each.row, *facts(each.first).values()) for each in observations())
+    rows = tuple((str(each.row), *facts(each.first).values()) for each in observations())
     return Table(TABLE, "Chandra Observations (simulated)", _FIELDS, rows)
-
-
-@lru_cache(maxsize=1)
-def metainfo() -> Table:
-    """Return HEASARC's table about its tables, as far as `astroquery.heasarc` reads it.
-
-    It names the columns that are shown by default, in their order, and the radius in
-    arcminutes within which the table is searched.
-    """
-    shown = [field.name for field in _FIELDS[1:]]
-    rows = [
-        ("parameter", "order", f"{TABLE}.{name}", str(n)) for n, name in enumerate(shown, start=1)
-    ]
-    rows.append(("table", "defaultSearchRadius", TABLE, "21"))
-    fields = tuple(Field(name) for name in ("type", "relation", "name", "value"))
-    return Table("metainfo", "About the tables", fields, tuple(rows))
 
 
 def facts(product: Product) -> dict[str, object]:

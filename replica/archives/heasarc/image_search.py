@@ -11,13 +11,12 @@ from typing import Any
 from starlette.datastructures import MultiDict
 
 from replica.archives.heasarc import facts as chanmaster
-from replica.archives.heasarc.facts import HOST, Observation
+from replica.archives.heasarc.facts import DATALINK, Observation
 from replica.holdings import Product
 from replica.protocols import votable
 from replica.protocols.dali import RequestError
-from replica.protocols.geometry import corners
+from replica.protocols.datalink import MEDIA_TYPE
 from replica.protocols.obscore import obscore
-from replica.protocols.regions import Region
 from replica.protocols.sia1 import INTERSECT, ImageQuery, image_query, wants_metadata
 from replica.protocols.time import to_mjd
 from replica.protocols.votable import Document, Field, Parameter
@@ -34,13 +33,13 @@ _FIELDS = (
     Field("name", "char*", "", "meta.id;src"),
     Field("ra", "double", "deg", "pos.eq.ra"),
     Field("dec", "double", "deg", "pos.eq.dec"),
-    Field("time", "double", "mjd", "time.start"),
+    Field("time", "double", "d", "time.start"),
     Field("detector", "char*", "", "meta.id;instr.det"),
     Field("grating", "char*"),
     Field("exposure", "double", "s", "time.duration;obs.exposure"),
     Field("type", "char*"),
     Field("pi", "char*"),
-    Field("public_date", "int", "mjd", "time.release"),
+    Field("public_date", "int", "d", "time.release"),
     Field("datalink", "char*"),
     *obscore(
         "t_min", "t_resolution", "t_max", "t_exptime", "em_res_power", "s_region", "s_ra", "s_dec"
@@ -114,34 +113,35 @@ def _row(observation: Observation, product: Product) -> list[Any]:
     return [facts[field.name] for field in _FIELDS]
 
 
-def datalink_url(observation: Observation, product: Product) -> str:
+def datalink_url(product: Product) -> str:
     """Address of the links of a product; the identifier in it is not percent-encoded."""
-    return f"{HOST}/xamin/vo/datalink?datalink_key&id={identifier(observation, product)}"
+    return f"{DATALINK}?datalink_key&id={identifier(product)}"
 
 
-def identifier(observation: Observation, product: Product) -> str:
-    """IVOA identifier of a product: the row's, with the product behind it."""
+def identifier(product: Product) -> str:
+    """IVOA identifier of a product: the observation's, with the product behind it."""
     product_id = chanmaster.product_id(product)
-    return f"ivo://nasa.heasarc/{chanmaster.TABLE}?{observation.row}/{product_id}"
+    return f"ivo://nasa.heasarc/{chanmaster.TABLE}?{product.obs_id}/{product_id}"
 
 
 def _coverage(product: Product) -> dict[str, Any]:
-    """ObsCore columns: when, where on the sky and in which light."""
+    """ObsCore columns: when, where on the sky and in which light; the region is left empty."""
     start = to_mjd(product.start)
     return {
         "t_min": start,
         "t_resolution": None,
-        "t_max": start + product.exposure / 86400,
+        # The real service adds the seconds of exposure to the days; do not compute with it.
+        "t_max": start + product.exposure,
         "t_exptime": product.exposure,
         "em_min": _EM_MIN,
         "em_max": _EM_MAX,
         "em_res_power": None,
-        "s_region": str(Region(tuple(corners(product)))).replace("POLYGON", "POLYGON ICRS"),
+        "s_region": "",
         "s_ra": product.ra,
         "s_dec": product.dec,
-        "s_resolution": 0.5,
-        "s_fov": product.width,
-        "o_ucd": "phot.count",
+        "s_resolution": None,
+        "s_fov": None,
+        "o_ucd": "",
         "pol_states": "",
     }
 
@@ -149,19 +149,19 @@ def _coverage(product: Product) -> dict[str, Any]:
 def _access(observation: Observation, product: Product) -> dict[str, Any]:
     """ObsCore columns: what it is and where to get it."""
     return {
-        "datalink": str(observation.row),
-        "access_url": datalink_url(observation, product),
-        "access_format": "application/x-votable+xml;content=datalink",
+        "datalink": f"{observation.row}:chandra.obs.img",
+        "access_url": datalink_url(product),
+        "access_format": MEDIA_TYPE,
         "access_estsize": None,
-        "obs_publisher_did": identifier(observation, product),
+        "obs_publisher_did": identifier(product),
         "obs_id": product.obs_id,
-        "obs_collection": chanmaster.TABLE,
+        "obs_collection": f"CHANDRA {product.detector}",
         "obs_title": product.title,
         "target_name": product.target,
-        "instrument_name": product.instrument,
-        "facility_name": "CHANDRA",
-        "calib_level": 2,
-        "dataproduct_type": "image",
+        "instrument_name": product.detector,
+        "facility_name": "Chandra",
+        "calib_level": 3,
+        "dataproduct_type": "Image",
     }
 
 
@@ -169,13 +169,13 @@ def _sia(product: Product) -> dict[str, Any]:
     # Ten times the true scale, as the real service says; do not compute with it.
     scale = round(10 * product.width / _PIXELS, 7)
     return {
-        "SIA_title": f"{product.target} {product.title}",
+        "SIA_title": product.filename.removesuffix(".gz"),
         "SIA_scale": f"[-{scale} {scale}]",
         "SIA_naxis": f"[{_PIXELS} {_PIXELS}]",
         "SIA_naxes": 2,
         "SIA_format": chanmaster.content_type(product),
-        "SIA_reference": chanmaster.access_url(product.key),
+        "SIA_reference": datalink_url(product),
         "SIA_ra": product.ra,
         "SIA_dec": product.dec,
-        "SIA_instrument": product.instrument,
+        "SIA_instrument": f"CHANDRA {product.detector}",
     }

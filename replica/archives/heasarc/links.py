@@ -1,7 +1,8 @@
 """HEASARC's links to the files of an observation.
 
-Both forms of an identifier are understood: ``ivo://nasa.heasarc/chanmaster?1/<product>`` and,
-at ``/xamin/vo/datalink/chanmaster``, ``1:<product>``; without a product it names the folder.
+At ``/xamin/vo/datalink`` an identifier is ``ivo://nasa.heasarc/<table>?<key>``; what its key is
+depends on the table.  At ``/xamin/vo/datalink/<table>`` it is the number of a row.  Either may
+name a product behind a slash or a colon; without one it leads to the folder.
 """
 
 from __future__ import annotations
@@ -10,61 +11,130 @@ import re
 from collections.abc import Iterator
 
 from replica.archives.heasarc import facts as chanmaster
-from replica.archives.heasarc.facts import Observation
+from replica.archives.heasarc.catalogues import Entry, catalogue
+from replica.archives.heasarc.facts import DATALINK, HOST
 from replica.holdings import Product
-from replica.protocols.datalink import Link, links_table, not_found
+from replica.protocols.datalink import MEDIA_TYPE, Link, links_table, not_found
 from replica.storage.cache import ensure
 
-_IDENTIFIER = re.compile(
-    r"(?:ivo://nasa\.heasarc/chanmaster\?)?(?P<row>\d{1,9})(?:[/:](?P<product>[\w.]+))?"
+_IVOID = re.compile(
+    r"ivo://nasa\.heasarc/(?P<table>\w+)\?(?P<key>\w{1,20})(?:/(?P<product>[\w.]+))?"
 )
+_ROW = re.compile(r"(?P<key>\d{1,9})(?:[/:](?P<product>[\w.]+))?")
+#: Group of products that a row's links lead to.
+_GROUPS = {"chanmaster": "chandra.obs"}
 
 
-def answer(identifiers: list[str]) -> bytes:
-    """Answer with the links of all identifiers; makes the files to tell their sizes."""
-    return links_table(link for identifier in identifiers for link in _links(identifier))
+def answer(identifiers: list[str], table: str = "") -> bytes:
+    """Answer with the links of all identifiers; makes the files to tell their sizes.
+
+    Parameters
+    ----------
+    identifiers : list of str
+        As above.
+    table : str
+        Table whose rows the numbers name, if the address has one.
+    """
+    return links_table(link for each in identifiers for link in _links(each, table))
 
 
-def _links(identifier: str) -> Iterator[Link]:
-    match = _IDENTIFIER.fullmatch(identifier)
-    observation = _observation(match["row"]) if match else None
-    if match and observation and not match["product"]:
-        yield {"ID": identifier} | _folder(observation)
-        return
-    if not match or not observation or not (named := _named(observation, match["product"])):
+def _links(identifier: str, table: str) -> Iterator[Link]:
+    entry, name = _find(identifier, table)
+    if entry is None:
         yield not_found(identifier)
-        return
+    elif not entry.products:
+        yield _no_product(entry)
+    elif not name:
+        yield from _entry_links(entry)
+    else:
+        yield from _product_links(identifier, entry, name)
+
+
+def _find(identifier: str, table: str) -> tuple[Entry | None, str]:
+    """The row that an identifier names, and the product."""
+    match = _IVOID.fullmatch(identifier)
+    by_row = None if match else _ROW.fullmatch(identifier)
+    found = catalogue(match["table"] if match else table) if match or by_row else None
+    if found is None or not (named := match or by_row):
+        return None, ""
+    entries = (
+        entry
+        for entry in found.entries()
+        if named["key"].lower() == (entry.row if by_row else entry.key).lower()
+    )
+    return next(entries, None), named["product"] or ""
+
+
+def _no_product(entry: Entry) -> Link:
+    message = (
+        f"NotFoundFault: the replica holds no product of {entry.identifier} in {entry.table}: "
+        "the row is there to be searched"
+    )
+    return {"ID": entry.ivoid, "error_message": message, "semantics": "#this"}
+
+
+def _entry_links(entry: Entry) -> Iterator[Link]:
+    """Publications, products and folder of a row, in HEASARC's order."""
+    bibliography = f"{HOST}/xamin/bib?table={entry.table}&id={entry.key}"
+    yield {
+        "ID": entry.ivoid,
+        "access_url": bibliography,
+        "description": "Publications",
+        "semantics": "#documentation",
+        "content_type": "text/html",
+    }
+    if group := _GROUPS.get(entry.table):
+        yield {
+            "ID": entry.ivoid,
+            "access_url": f"{DATALINK}?datalink_key&id={entry.ivoid}/{group}",
+            "description": "Products of the observation",
+            "semantics": "#auxiliary",
+            "content_type": MEDIA_TYPE,
+        }
+    first = entry.products[0]
+    folder = chanmaster.folder_of(first)
+    yield {
+        "ID": entry.ivoid,
+        "access_url": chanmaster.slashed_url(first, folder),
+        "description": "Folder of the observation",
+        "semantics": "#this",
+        "content_type": "directory",
+        "link_auth": "false",
+        "cloud_access": chanmaster.cloud_access(first.bucket, folder),
+    }
+
+
+def _product_links(identifier: str, entry: Entry, name: str) -> Iterator[Link]:
+    named = _named(entry, name) if entry.table == chanmaster.TABLE else []
+    if not named:
+        yield not_found(identifier)
     for product in named:
         yield {"ID": identifier, "semantics": "#this"} | _file(product)
-        preview = _preview(observation, product)
+        preview = _preview(entry, product)
         if preview:
             yield {"ID": identifier, "semantics": "#preview"} | _file(preview)
 
 
-def _observation(row: str) -> Observation | None:
-    return next((each for each in chanmaster.observations() if each.row == int(row)), None)
-
-
-def _named(observation: Observation, name: str) -> list[Product]:
-    """Products with that identifier; the older ``chandra.obs.img`` names all FITS images."""
-    exact = [p for p in observation.products if chanmaster.product_id(p) == name]
+def _named(entry: Entry, name: str) -> list[Product]:
+    """Products with that identifier; ``chandra.obs`` and ``chandra.obs.img`` name all images."""
+    exact = [p for p in entry.products if chanmaster.product_id(p) == name]
     group = [
         product
-        for product in observation.products
+        for product in entry.products
         if re.fullmatch(rf"{re.escape(name)}\..*fits", chanmaster.product_id(product))
     ]
     return exact or group
 
 
-def _preview(observation: Observation, product: Product) -> Product | None:
+def _preview(entry: Entry, product: Product) -> Product | None:
     """The JPEG that shows a FITS image."""
     wanted = f"{product.kind}_jpg"
-    return next((each for each in observation.products if each.kind == wanted), None)
+    return next((each for each in entry.products if each.kind == wanted), None)
 
 
 def _file(product: Product) -> Link:
     return {
-        "access_url": chanmaster.access_url(product.key),
+        "access_url": chanmaster.slashed_url(product, product.key),
         "description": product.title,
         "content_type": chanmaster.content_type(product),
         "content_length": ensure(product).stat().st_size,
@@ -72,15 +142,4 @@ def _file(product: Product) -> Link:
         "local_semantics": chanmaster.product_id(product),
         "link_auth": "false",
         "cloud_access": chanmaster.cloud_access(product.bucket, product.key),
-    }
-
-
-def _folder(observation: Observation) -> Link:
-    return {
-        "access_url": chanmaster.access_url(observation.folder),
-        "description": "Folder of the observation",
-        "semantics": "#this",
-        "content_type": "directory",
-        "link_auth": "false",
-        "cloud_access": chanmaster.cloud_access(observation.first.bucket, observation.folder),
     }

@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from replica.archives.heasarc import facts as chanmaster
-from replica.archives.heasarc import image_search, links
+from replica.archives.heasarc import image_search, links, tar
+from replica.archives.heasarc.catalogues import catalogue, catalogues, metainfo
 from replica.holdings import select
 from replica.protocols import votable
 from replica.protocols.adql import query
@@ -32,11 +33,12 @@ _CONTENT_TYPES = {
     ".Z": "application/x-compress",
     ".jpg": "image/jpeg",
     ".fits": "application/fits",
+    ".gif": "image/gif",
 }
 
 
 def _tables() -> tuple[Table, ...]:
-    return (chanmaster.table(), chanmaster.metainfo())
+    return (*(each.table for each in catalogues()), metainfo())
 
 
 _EXAMPLES = (
@@ -80,9 +82,11 @@ async def search_cone(request: Request) -> Response:
 
 
 def _cone(params: MultiDict) -> bytes:
-    if params.get("TABLE", "").lower() != chanmaster.TABLE:
-        raise RequestError("the replica holds the table chanmaster only")
-    adql = cone_query(params, chanmaster.TABLE, offsets="SHOWOFFSETS" in params)
+    found = catalogue(params.get("TABLE", ""))
+    if found is None:
+        known = ", ".join(each.table.name for each in catalogues())
+        raise RequestError(f"the replica holds no table {params.get('TABLE', '')!r}, but {known}")
+    adql = cone_query(params, found.table.name, offsets="SHOWOFFSETS" in params)
     answer = query(_tables(), adql, MAXREC)
     return votable.results(answer.fields, answer.rows)
 
@@ -91,8 +95,14 @@ async def search_links(request: Request) -> Response:
     """Answer with the links of the identifiers in ``id``, which may be repeated."""
     params = await parameters(request)
     identifiers = [identifier for identifier in params.getlist("ID") if identifier]
-    body = await asyncio.to_thread(links.answer, identifiers)
+    table = request.path_params.get("table", "")
+    body = await asyncio.to_thread(links.answer, identifiers, table)
     return Response(body, media_type=MEDIA_TYPE)
+
+
+def _bibliography(request: Request) -> Response:
+    message = "The replica holds no publications about observations.\n"
+    return Response(message, media_type="text/plain")
 
 
 async def download(request: Request) -> Response:
@@ -112,7 +122,9 @@ ROUTES: dict[str, list[BaseRoute]] = {
         Route("/xamin/vo/sia", search_images, methods=["GET", "POST"]),
         Route("/xamin/vo/cone", search_cone, methods=["GET", "POST"]),
         Route("/xamin/vo/datalink", search_links, methods=["GET", "POST"]),
-        Route("/xamin/vo/datalink/chanmaster", search_links, methods=["GET", "POST"]),
+        Route("/xamin/vo/datalink/{table}", search_links, methods=["GET", "POST"]),
+        Route("/xamin/bib", _bibliography),
+        Route("/xamin/TarServlet", tar.download, methods=["POST"]),
         *_TAP.routes("/xamin/vo/tap"),
         Route("/FTP/{key:path}", download, methods=["GET"]),
     ]

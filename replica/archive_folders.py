@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from types import ModuleType
 
 #: Folders of :mod:`replica.archives`, in the order in which the drift check asks them.
-ARCHIVES = ("irsa", "mast", "registry", "heasarc", "s3")
+ARCHIVES = ("irsa", "mast", "registry", "heasarc", "s3", "cds")
 
 Row = dict[str, str]
 

@@ -33,12 +33,11 @@ def write(product: Product, path: Path) -> None:
 
 def _artifacts(product: Product) -> Table:
     """List the bright stars of the tile, and how far the artifacts of each reach."""
-    stars = catalogue()
+    half, cos = product.width / 2, np.cos(np.radians(product.dec))
+    west, east = product.ra - half / cos, product.ra + half / cos
+    stars = catalogue((west, east), (product.dec - half, product.dec + half))
     magnitude = stars[product.band]
-    east = (stars["ra"] - product.ra) * np.cos(np.radians(product.dec))
-    inside = (abs(east) < product.width / 2) & (
-        abs(stars["dec"] - product.dec) < product.height / 2
-    )
+    inside = (abs(stars["ra"] - product.ra) < half / cos) & (abs(stars["dec"] - product.dec) < half)
     chosen = np.flatnonzero(inside & (magnitude < _FAINTEST))
     chosen = chosen[np.argsort(magnitude[chosen])]
     reach = _REACH[product.kind[-1]] * 2 ** ((5 - magnitude[chosen]) / 5)

@@ -1,4 +1,4 @@
-"""What MAST says of columns, missions, filters, kinds of file and names: five CSV tables."""
+"""What MAST says of columns, missions, filters and kinds of file: four CSV tables."""
 
 from __future__ import annotations
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from replica.archives.mast.caom import Observation, Row, observation_row, observations, product_rows
 from replica.archives.mast.facts import OBSERVATIONS, PRODUCTS, fields
+from replica.archives.mast.resolver import resolve
 from replica.protocols.geometry import distance_to_footprint
 
 PAGE_SIZE = 50_000
@@ -42,12 +44,29 @@ def answer(request: Mapping[str, object]) -> dict[str, object]:
         If the service or a column is unknown, or a parameter is missing or malformed.
     """
     service, params = request.get("service"), request.get("params") or {}
-    if not isinstance(service, str) or service not in _SERVICES:
-        raise ServiceError(f"Unknown service: {service!r}. The replica has {', '.join(_SERVICES)}")
+    if not isinstance(service, str) or service not in {**_SERVICES, **_DOCUMENTS}:
+        raise ServiceError(
+            f"Unknown service: {service!r}. The replica has {', '.join([*_SERVICES, *_DOCUMENTS])}"
+        )
     if not isinstance(params, Mapping):
         raise ServiceError("params must be an object")
+    if service in _DOCUMENTS:
+        return _DOCUMENTS[service](params)
     types, rows = _SERVICES[service](params)
-    return _page(request, types, rows)
+    page = _page(request, types, rows)
+    return _without_nulls(page) if _is_true(request.get("removenullcolumns")) else page
+
+
+def _is_true(value: object) -> bool:
+    return str(value).lower() in ("true", "1")
+
+
+def _without_nulls(page: dict) -> dict:
+    """The page without the columns that have no value in any of its rows."""
+    kept = {name for row in page["data"] for name, cell in row.items() if cell is not None}
+    fields = [field for field in page["fields"] if field["name"] in kept]
+    rows = [{name: row[name] for name in row if name in kept} for row in page["data"]]
+    return page | {"data": rows, "fields": fields}
 
 
 def _page(request: Mapping[str, object], types: Mapping[str, str], rows: Sequence[Row]) -> dict:
@@ -103,6 +122,41 @@ def _products(params: Mapping[str, object]) -> tuple[dict[str, str], list[Row]]:
     return fields(PRODUCTS) | {"_selected_": "boolean"}, rows
 
 
+def _names(params: Mapping[str, object]) -> dict[str, object]:
+    """Positions of a name, as the resolver's own service gives them."""
+    form = str(params.get("format") or "json").lower()
+    if form != "json":
+        raise ServiceError(f"format={form} is not offered by the replica for names: json")
+    return resolve([str(params.get("input") or "")], everywhere=False, resolver=None)
+
+
+#: Columns of which ``Mast.Caom.All`` counts the values.
+_COUNTED = (
+    *("intentType", "obs_collection", "provenance_name", "instrument_name", "project"),
+    *("filters", "wavelength_region", "dataproduct_type", "calib_level", "dataRights"),
+)
+
+
+def _overview(params: Mapping[str, object]) -> dict[str, object]:
+    """Count the values of some columns over all observations, in the form of ``extjs``."""
+    rows = [observation_row(item) for item in observations()]
+    columns = [_counted_column(name, [row[name] for row in rows]) for name in _COUNTED]
+    table = {"Columns": columns, "Rows": [], "Fields": [], "ExtendedProperties": {}}
+    return {"status": "COMPLETE", "msg": "", "data": {"Tables": [table]}}
+
+
+def _counted_column(name: str, cells: Sequence[object]) -> dict[str, object]:
+    counts = Counter(str(cell) for cell in cells if cell is not None)
+    listed = [{"key": value, "count": number} for value, number in counts.most_common()]
+    found: dict[str, object] = {**counts, "hist": listed}
+    return {"text": name, "dataIndex": name, "ExtendedProperties": {"histObj": found}}
+
+
+#: Services that answer with a document of their own form.
+_DOCUMENTS: Mapping[str, Callable[[Mapping[str, object]], dict[str, object]]] = {
+    "Mast.Caom.All": _overview,
+    "Mast.Name.Lookup": _names,
+}
 _Service = Callable[[Mapping[str, object]], tuple[dict[str, str], list[Row]]]
 _SERVICES: Mapping[str, _Service] = {
     "Mast.Caom.Cone": _cone,

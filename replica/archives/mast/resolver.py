@@ -1,10 +1,10 @@
-"""MAST's name resolver (Santa): names of the table ``names.csv``."""
+"""MAST's name resolver (Santa): what it says of the names that the replica knows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from replica.archives.mast.facts import table
+from replica.object_names import find
 
 _NUMBERS = ("ra", "decl", "radius", "majorAxis", "minorAxis")
 _TEXTS = ("canonicalName", "objectType")
@@ -30,16 +30,11 @@ def resolve(names: Sequence[str], *, everywhere: bool, resolver: str | None) -> 
     """
     found = []
     for name in names:
-        rows = [row for row in table("names") if _plain(name) in _plain(row["name"]).split("|")]
+        rows = find(name)
         if resolver and not everywhere:
             rows = [row for row in rows if row["resolver"] == resolver.upper()]
         found += [_entry(name, row) for row in (rows if everywhere else rows[:1])]
     return {"resolvedCoordinate": found, "status": ""}
-
-
-def _plain(name: str) -> str:
-    """The name in small letters, without blanks: ``M 1`` and ``m1`` are one."""
-    return "".join(name.lower().split())
 
 
 def _entry(name: str, row: Mapping[str, str]) -> dict[str, object]:

@@ -7,7 +7,8 @@ Addresses and parameters are those that astroquery 0.4.11 uses
 from __future__ import annotations
 
 import json
-from urllib.parse import parse_qs
+from typing import Any
+from urllib.parse import parse_qs, quote
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -18,6 +19,9 @@ from replica.archives.mast.facts import columns_config
 from replica.archives.mast.portal import ServiceError, answer
 from replica.archives.mast.resolver import resolve
 from replica.holdings import Product
+from replica.protocols import table_formats
+from replica.protocols.dali import RequestError
+from replica.protocols.votable import Document, Field
 from replica.storage.file_response import product_response
 
 #: What the on-premises path says where the cloud key says something else.
@@ -31,9 +35,36 @@ async def _columns_config(request: Request) -> Response:
 async def _invoke(request: Request) -> Response:
     text = await _parameter(request, "request")
     try:
-        return JSONResponse(answer(_parsed(text)))
-    except ServiceError as error:
+        asked = _parsed(text)
+        found = answer(asked)
+        if str(asked.get("format") or "json").lower() in ("json", "extjs"):
+            return JSONResponse(found)
+        return _as_table(str(asked["format"]), found)
+    except (ServiceError, RequestError) as error:
         return JSONResponse({"status": "ERROR", "msg": str(error), "data": [], "fields": []})
+
+
+#: Types of the portal's columns to those of VOTable; all others are text.
+_DATATYPES = {"int": "long", "long": "long", "float": "double", "double": "double"}
+
+
+def _as_table(name: str, found: dict[str, Any]) -> Response:
+    """Write the page's rows in another format, such as CSV."""
+    form = table_formats.find(name)
+    if "fields" not in found:
+        raise ServiceError("This service answers in JSON only")
+    fields = [
+        Field(each["name"], _DATATYPES.get(each["type"], "unicodeChar*"))
+        for each in found["fields"]
+    ]
+    rows = [[_cell(field, row[field.name]) for field in fields] for row in found["data"]]
+    return Response(form.write(fields, rows, Document()), media_type=form.media_type)
+
+
+def _cell(field: Field, value: object) -> object:
+    if value is None or not field.is_text:
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _parsed(text: str) -> dict[str, object]:
@@ -92,6 +123,29 @@ async def _download(request: Request) -> Response:
     return await product_response(request, product, "application/fits", headers)
 
 
+async def _bundle_script(request: Request) -> Response:
+    """Send a script that downloads products with curl, as the portal's basket does."""
+    form = parse_qs((await request.body()).decode("utf-8", "replace"))
+    uris = form.get("uri", []) + request.query_params.getlist("uri")
+    if not uris:
+        return PlainTextResponse("No uri is given\n", status_code=400)
+    lines = [line for uri in uris for line in _script_lines(uri)]
+    script = "\n".join(["#!/bin/bash", "# Downloads products of MAST.", *lines, ""])
+    return Response(script, media_type="text/x-shellscript")
+
+
+def _script_lines(uri: str) -> list[str]:
+    product = product_of(uri)
+    if product is None:
+        return [f"# There is no product {quote(uri, safe=':/')}"]
+    folder = f"MAST/{product.collection}/{product.obs_id}"
+    address = f"https://mast.stsci.edu/api/v0.1/Download/file?uri={quote(uri, safe=':/')}"
+    return [
+        f"mkdir -p '{folder}'",
+        f"curl --fail --location --output '{folder}/{product.filename}' '{address}'",
+    ]
+
+
 async def _resolve(request: Request) -> Response:
     query = request.query_params
     if query.get("outputFormat", "xml").lower() != "json":
@@ -111,6 +165,7 @@ ROUTES: dict[str, list[BaseRoute]] = {
         Route("/api/v0/invoke", _invoke, methods=["GET", "POST"]),
         Route("/api/v0.1/path_lookup/", _path_lookup),
         Route("/api/v0.1/Download/file", _download),
+        Route("/api/v0.1/Download/bundle.sh", _bundle_script, methods=["GET", "POST"]),
     ],
     "mastresolver.stsci.edu": [Route("/Santa-war/query", _resolve)],
 }

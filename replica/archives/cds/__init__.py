@@ -1,0 +1,1 @@
+"""CDS: the name resolver Sesame."""

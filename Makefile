@@ -5,7 +5,7 @@ BIN := .venv/bin
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python
 
-.PHONY: run test test-thorough test-oldest test-oldest-live notebooks lab live record check class site bench lock clean
+.PHONY: run test test-thorough test-oldest test-oldest-live notebooks lab live record check class site box bench lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready      ## run all notebooks on the replica; pages and a table go to build/
@@ -56,6 +56,9 @@ site: .venv/ready     ## build the site from the executed notebooks; pages go to
 
 class: .venv/ready    ## write the notebooks for students and for the teacher; they go to build/class
 	$(BIN)/python -m tools.class_notebooks
+
+box: .venv/ready      ## pack the notebooks, packages and data into an archive for a class without a network
+	$(BIN)/python -m tools.build_box
 
 bench: .venv/ready    ## compare with what people do today; the tables go to build/
 	$(INSTALL) --quiet --editable '.[bench]'

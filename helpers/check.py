@@ -170,6 +170,9 @@ def live_archives() -> Finding:
     """Whether the real archives answer from here."""
     from helpers.connection import TIMEOUT, silent_archives
 
+    given = os.environ.get("ARCHIVES", "").strip().lower()
+    if given not in ("", "auto", "live"):
+        return Finding("live archives", "not asked, since ARCHIVES names another source")
     if find_spec("requests") is None:
         return Finding("live archives", "not asked: requests is missing")
     silent = silent_archives()

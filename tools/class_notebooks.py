@@ -10,6 +10,7 @@ import argparse
 import copy
 import shutil
 import sys
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import nbformat
@@ -27,18 +28,23 @@ def main(arguments: list[str] | None = None) -> int:
         "folder", type=Path, nargs="?", default=ROOT / "build" / "class", help="where they go"
     )
     folder = parser.parse_args(arguments).folder
-    for version in ("student", "teacher"):
-        (folder / version).mkdir(parents=True, exist_ok=True)
-        shutil.copy(NOTEBOOKS / "checks.py", folder / version)
+    write_versions(folder, VERSIONS)
+    for version in VERSIONS:
+        sys.stdout.write(f"{folder / version}\n")
+    return 0
+
+
+def write_versions(folder: Path, versions: Iterable[str]) -> None:
+    """Write some of `VERSIONS` into folders of their names, with what the notebooks import."""
     # The notebooks look for helpers in the folder above them.
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "helpers", folder / "helpers", dirs_exist_ok=True, ignore=ignored)
-    for name in walkthroughs():
-        notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-        nbformat.write(notebook, folder / "teacher" / f"{name}.ipynb")
-        nbformat.write(student_version(notebook), folder / "student" / f"{name}.ipynb")
-    sys.stdout.write(f"{folder / 'student'}\n{folder / 'teacher'}\n")
-    return 0
+    for version in versions:
+        (folder / version).mkdir(parents=True, exist_ok=True)
+        shutil.copy(NOTEBOOKS / "checks.py", folder / version)
+        for name in walkthroughs():
+            notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+            nbformat.write(VERSIONS[version](notebook), folder / version / f"{name}.ipynb")
 
 
 def student_version(notebook: NotebookNode) -> NotebookNode:
@@ -51,9 +57,19 @@ def student_version(notebook: NotebookNode) -> NotebookNode:
     return student
 
 
+def teacher_version(notebook: NotebookNode) -> NotebookNode:
+    """Return the notebook as it is."""
+    return notebook
+
+
 def _has_tag(cell: NotebookNode, tag: str) -> bool:
     return tag in cell.metadata.get("tags", [])
 
+
+VERSIONS: Mapping[str, Callable[[NotebookNode], NotebookNode]] = {
+    "student": student_version,
+    "teacher": teacher_version,
+}
 
 if __name__ == "__main__":
     raise SystemExit(main())

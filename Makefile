@@ -49,7 +49,7 @@ record: .venv/ready   ## record the notebooks on the real archives, to run them 
 
 lab: .venv/ready      ## open JupyterLab on the notebooks, offline
 	$(INSTALL) --quiet --editable '.[lab]'
-	ARCHIVES=$${ARCHIVES:-replica} $(BIN)/jupyter lab notebooks
+	$(BIN)/python -m tools.open_lab
 
 site: .venv/ready     ## build the site from the executed notebooks; pages go to build/site
 	$(BIN)/python -m tools.build_site

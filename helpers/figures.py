@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     Stretch = Literal["linear", "sqrt", "asinh", "log"]
 
 STRETCHES = ("linear", "sqrt", "asinh", "log")
+
+#: Jupyter's server sets it for kernels; JupyterLab shows an alt text in HTML only.
+_IN_A_SERVER = "JPY_SESSION_NAME"
 
 #: What every figure of the replica's data says.
 SIMULATED = "simulated data"
@@ -323,8 +327,21 @@ def _publish(figure: Figure, alt: str, draw: Callable[[Figure], bytes]) -> None:
         return
     from IPython.display import display
 
-    bundle = {"image/png": draw(figure), "text/plain": alt}
-    display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
+    picture = draw(figure)
+    if _IN_A_SERVER in os.environ:
+        display({"text/html": _html(picture, alt), "text/plain": alt}, raw=True)
+    else:
+        bundle = {"image/png": picture, "text/plain": alt}
+        display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
+
+
+def _html(picture: bytes, alt: str) -> str:
+    """An image element; its width is that of the figure, not of its dense pixels."""
+    from base64 import b64encode
+    from html import escape
+
+    source = f"data:image/png;base64,{b64encode(picture).decode()}"
+    return f'<img alt="{escape(alt)}" width="{round(100 * WIDTH)}" src="{source}">'
 
 
 def _say_simulated(figure: Figure) -> None:

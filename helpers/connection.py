@@ -261,6 +261,10 @@ def _tell_imported_libraries() -> None:
             getattr(sys.modules[module], name).clear_instance_cache()
     # astropy's download_file trusts certifi's list and offers no other way in.
     certifi.where = _certificates
+    # It keeps its opener, with the proxy and the certificate of an earlier replica.
+    opener = getattr(sys.modules.get("astropy.utils.data"), "_build_urlopener", None)
+    if hasattr(opener, "cache_clear"):
+        opener.cache_clear()
 
 
 def _certificates() -> str:

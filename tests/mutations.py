@@ -69,7 +69,10 @@ MUTATIONS = {
         "archives/irsa/buckets.csv",
         "us-west-2",
         "us-west-1",
-        (("IRSA image search", "changed", "cell cloud_access aws.region"),),
+        (
+            ("IRSA image search", "changed", "cell cloud_access aws.region"),
+            ("IRSA image search 2", "changed", "cell cloud_access aws.region"),
+        ),
     ),
     "key pattern in a listing": Mutation(
         "archives/s3/routes.py",

@@ -379,6 +379,7 @@ def test_the_services_are_asked_what_the_notebooks_ask(
     assert more == {
         ("mastresolver.stsci.edu", "Santa-war"),
         ("heasarc.gsfc.nasa.gov", "xamin"),
+        ("irsa.ipac.caltech.edu", "SIA"),
         ("irsa.ipac.caltech.edu", "TAP"),
         ("irsa.ipac.caltech.edu", "ibe"),
         ("mast.stsci.edu", "api"),

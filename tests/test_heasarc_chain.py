@@ -289,3 +289,16 @@ def test_list_catalogs_names_the_tables_of_observations() -> None:
     names = set(Heasarc.list_catalogs(master=True)["name"])
     assert {"chanmaster", "numaster", "rassmaster", "rosmaster", "xmmmaster"} <= names
     assert "RS931315N00" in Heasarc.query_region(CRAB, catalog="rassmaster")["seq_id"]
+
+
+def test_the_registry_leads_to_the_fields_of_the_survey() -> None:
+    (found,) = pyvo.registry.search(ivoid="ivo://nasa.heasarc/rassmaster")
+    service = found.get_service("conesearch")
+    assert [row["seq_id"] for row in service.search(pos=CRAB, radius=2)] == ["RS931315N00"]
+
+
+def test_columns_shown_by_default_are_a_part_of_the_table() -> None:
+    shown, every = (Heasarc.list_columns("rassmaster", full=full) for full in (False, True))
+    assert len(every) == 23
+    assert set(shown["name"]) < set(every["name"])
+    assert Heasarc.get_default_radius("rassmaster") == 180 * u.arcmin

@@ -48,7 +48,7 @@ def test_a_name_is_looked_up_as_on_mast_s_own_page(name: str) -> None:
     answer = invoke("Mast.Name.Lookup", {"input": name, "format": "json"}).json()
     (first, *_) = answer["resolvedCoordinate"]
     place = SkyCoord(first["ra"], first["decl"], unit="deg")
-    assert place.separation(SkyCoord.from_name(name)).arcsec < 0.01
+    assert place.separation(Mast.resolve_object(name)).arcsec < 0.01
     assert answer["status"] == ""
 
 

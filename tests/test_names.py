@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import pytest
@@ -15,9 +17,11 @@ from astropy.coordinates.name_resolve import (
     sesame_database,
     sesame_url,
 )
+from astropy.utils import data
 from astroquery.heasarc import Heasarc
 from astroquery.ipac.irsa import Irsa
 from astroquery.mast import Mast
+from replicas import ROOT, fresh_environment
 
 from replica.object_names import _table, find
 
@@ -39,6 +43,7 @@ PLACES = {
 def astropy_trusts_the_replica(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lead astropy's own downloads to the certificate, as `connect` does in a notebook."""
     monkeypatch.setattr("certifi.where", lambda: os.environ["SSL_CERT_FILE"])
+    data._build_urlopener.cache_clear()
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -148,3 +153,30 @@ def test_sesame_and_mast_say_the_same() -> None:
     for name in ("Crab", "M31", "Barnard's Star"):
         mast, sesame = Mast.resolve_object(name), SkyCoord.from_name(name)
         assert mast.separation(sesame).arcsec < 0.01
+
+
+#: A session in which the replica ends between two names; astropy asks CDS alone.
+SESSION = f"""
+from astropy.coordinates import SkyCoord
+from astropy.coordinates.name_resolve import sesame_url
+from helpers import connect, connection
+sesame_url.set(["{SESAME}/"])
+connect()
+print(SkyCoord.from_name("m1").ra.deg)
+connection._started[-1].stop()
+connect()
+print(SkyCoord.from_name("m1").ra.deg)
+"""
+
+
+def test_names_are_found_after_a_replica_was_started_anew() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SESSION],
+        env=fresh_environment(ARCHIVES="replica"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.splitlines()[-1] == "83.6324", done.stderr
+    assert done.stdout.count("83.6324") == 2

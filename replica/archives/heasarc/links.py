@@ -51,18 +51,18 @@ def _links(identifier: str, table: str) -> Iterator[Link]:
 
 
 def _find(identifier: str, table: str) -> tuple[Entry | None, str]:
-    """The row that an identifier names, and the product."""
-    match = _IVOID.fullmatch(identifier)
-    by_row = None if match else _ROW.fullmatch(identifier)
-    found = catalogue(match["table"] if match else table) if match or by_row else None
-    if found is None or not (named := match or by_row):
-        return None, ""
-    entries = (
-        entry
-        for entry in found.entries()
-        if named["key"].lower() == (entry.row if by_row else entry.key).lower()
-    )
-    return next(entries, None), named["product"] or ""
+    """The row that an identifier names, and the product behind it."""
+    if match := _IVOID.fullmatch(identifier):
+        return _entry(match["table"], "key", match["key"]), match["product"] or ""
+    if match := _ROW.fullmatch(identifier):
+        return _entry(table, "row", match["key"]), match["product"] or ""
+    return None, ""
+
+
+def _entry(table: str, attribute: str, value: str) -> Entry | None:
+    found = catalogue(table)
+    entries = found.entries() if found else ()
+    return next((e for e in entries if getattr(e, attribute).lower() == value.lower()), None)
 
 
 def _no_product(entry: Entry) -> Link:

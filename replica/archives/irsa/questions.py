@@ -56,6 +56,17 @@ QUESTIONS = (
         after="IRSA image search",
     ),
     Question(
+        "IRSA image search 2",
+        "https://irsa.ipac.caltech.edu/SIA",
+        VOTable(
+            Row(
+                {"energy_bandpassname": "W1", "dataproduct_subtype": "science"},
+                cells=("facility_name", "instrument_name", "access_*", "cloud_access*", "obs_*"),
+            )
+        ),
+        {"COLLECTION": "wise_allwise", "POS": "CIRCLE 83.63321 22.01446 0.001"},
+    ),
+    Question(
         "IRSA TAP",
         "https://irsa.ipac.caltech.edu/TAP/sync",
         VOTable(Row({"collection": "wise_allwise"}, cells=("collection",))),

@@ -262,8 +262,7 @@ def _tell_imported_libraries() -> None:
     # astropy's download_file trusts certifi's list and offers no other way in.
     certifi.where = _certificates
     # It keeps its opener, with the proxy and the certificate of an earlier replica.
-    opener = getattr(sys.modules.get("astropy.utils.data"), "_build_urlopener", None)
-    if hasattr(opener, "cache_clear"):
+    if opener := getattr(sys.modules.get("astropy.utils.data"), "_build_urlopener", None):
         opener.cache_clear()
 
 

@@ -15,9 +15,14 @@ from tools.run_notebooks import make_data
 
 #: Where JupyterLab looks for settings that hold until the user changes them.
 SETTINGS = Path(sys.prefix) / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
-#: A double click on a markdown file opens it as a notebook, which jupytext can.
-AS_NOTEBOOKS = {
-    "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Jupytext Notebook"}}
+#: A double click on a markdown file opens it as a notebook, which jupytext can; its kernel
+#: starts without a question, and no news are fetched from the network.
+OURS: dict[str, dict[str, object]] = {
+    "@jupyterlab/docmanager-extension:plugin": {
+        "defaultViewers": {"markdown": "Jupytext Notebook"}
+    },
+    "@jupyterlab/notebook-extension:tracker": {"autoStartDefaultKernel": True},
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
 }
 FIRST_PAGE = "start.md"
 
@@ -27,16 +32,16 @@ def main(options: list[str]) -> None:
     os.environ.setdefault("ARCHIVES", "replica")
     if os.environ["ARCHIVES"] == "replica":
         make_data()
-    prefer_notebooks(SETTINGS)
+    write_settings(SETTINGS)
     command = [sys.executable, "-m", "jupyterlab", str(NOTEBOOKS)]
     os.execv(sys.executable, [*command, f"--LabApp.default_url=/lab/tree/{FIRST_PAGE}", *options])
 
 
-def prefer_notebooks(file: Path) -> None:
-    """Add our setting to a file of settings, which may exist and hold others."""
+def write_settings(file: Path) -> None:
+    """Add ours to a file of settings, which may exist and hold others."""
     settings = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(settings | AS_NOTEBOOKS, indent=1) + "\n", encoding="utf-8")
+    file.write_text(json.dumps(settings | OURS, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+from ipykernel.ipkernel import IPythonKernel
 from nbformat import NotebookNode
 from tqdm import tqdm
 
@@ -44,15 +45,19 @@ def pair(source: Path) -> str:
         result = run(source.stem, notebook, bar)
     if result.failure:
         return f"{source.name}, {result.failure}\n"
-    # The version would make a difference between machines that is none.
-    notebook.metadata.get("language_info", {}).pop("version", None)
+    # What JupyterLab would write, so that saving an unchanged notebook changes no line.
+    notebook.metadata["language_info"] = dict(IPythonKernel.language_info)
+    notebook.metadata["jupytext"].pop("text_representation", None)
     if pair_of(source).exists():
-        _keep_equal_outputs(notebook, nbformat.read(pair_of(source), as_version=4))
+        _keep_what_is_equal(notebook, nbformat.read(pair_of(source), as_version=4))
     nbformat.write(notebook, pair_of(source))
     return ""
 
 
-def _keep_equal_outputs(new: NotebookNode, old: NotebookNode) -> None:
+def _keep_what_is_equal(new: NotebookNode, old: NotebookNode) -> None:
+    # Its version would make a difference between machines that is none.
+    kernel = old.metadata.get("language_info", new.metadata["language_info"])
+    new.metadata["language_info"] = kernel
     for cell, before in zip(code_cells(new), code_cells(old), strict=False):
         if same_outputs(cell.outputs, before.outputs):
             cell.outputs = before.outputs

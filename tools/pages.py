@@ -30,6 +30,8 @@ def notebook_page(notebook: NotebookNode) -> str:
     body, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title(notebook)}})
     # Notebooks name each other as sources; the pages lie beside each other too.
     linked = re.sub(r'href="(\w+)\.md"', r'href="\1.html"', body)
+    # What the template loads from addresses that we leave empty.
+    linked = re.sub(r'<script src="">\s*</script>', "", linked)
     # Wide code scrolls, also for those who have no mouse.
     return linked.replace("<pre>", '<pre tabindex="0">')
 

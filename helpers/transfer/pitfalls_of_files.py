@@ -1,0 +1,279 @@
+"""Pitfalls in how one file is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from helpers.remote.sparse_file import merge
+from helpers.transfer.advice import (
+    Advice,
+    Facts,
+    advise,
+    by_line,
+    grouped,
+    main_line,
+    megabytes,
+    received,
+)
+from helpers.transfer.fits_layout import Range
+from helpers.transfer.record import Record, how_of
+from helpers.transfer.source_code import cut_afterwards, takes_part
+
+#: A block of more bytes reads far ahead, and a miss of less is not worth a word.
+LARGE_BLOCK, WORTH = 4 * 2**20, 2_000_000
+#: Reads of an image, and downloads, below this are cheap either way.
+LARGE_IMAGE, LARGE_FILE = 1_000_000, 4_000_000
+#: A compressed file in more requests than this was read in small blocks.
+FEW_REQUESTS = 4
+#: So many requests for one open file, smaller than this on average, are small reads.
+MANY_REQUESTS, SMALL_READ = 20, 2**19
+#: The same file as often as this from one line is opened for each target.
+OFTEN = 3
+#: So much, or a tenth, of the bytes may come twice: blocks overlap.
+OVERLAP = 2**18
+#: Headers read one request after the other: more than this many.
+FEW_HEADERS = 3
+
+_FOR_S3 = '{"anon": True, "default_block_size": 2**20}'
+_WALKS = {
+    "info": "hdus.info()",
+    "len": "len(hdus)",
+    "in": "`in hdus`",
+    "loop": "a loop over the HDUs",
+    "readall": "hdus.readall()",
+    "name": "an HDU's name",
+}
+
+
+def read_ahead(facts: Facts) -> Iterator[Advice]:
+    """Blocks of 50 MiB, s3fs's default, of which little is wanted."""
+    for line, records in by_line(record for record in facts.content if record.opening).items():
+        wasteful = [record for record in records if _asked(record) >= LARGE_BLOCK]
+        moved, needed = received(wasteful), sum(map(_needed, wasteful))
+        if needed < moved / 2 and moved - needed >= WORTH:
+            yield advise(
+                "read-ahead",
+                line,
+                f"{len(wasteful)} blocks moved {megabytes(moved)}; what was wanted of them takes "
+                f"{megabytes(needed)}",
+                _small_blocks(wasteful[0]),
+                bytes=moved - needed,
+            )
+
+
+def _asked(record: Record) -> int:
+    if record.file.layout.is_compressed or record.start is None:
+        return 0
+    return (record.stop or record.file.size) - record.start
+
+
+def _needed(record: Record) -> int:
+    """Bytes of the spans that a reader with small blocks would have moved."""
+    if record.opening is None or record.span is None:
+        return record.received
+    clipped = [_clip(span, record.span) for span in record.opening.spans]
+    return sum(stop - start for start, stop in merge([x for x in clipped if x[0] < x[1]]))
+
+
+def _clip(span: Range, limits: Range) -> Range:
+    return max(span[0], limits[0]), min(span[1], limits[1])
+
+
+def _small_blocks(record: Record) -> str:
+    is_s3 = record.file.address.startswith("s3://")
+    if "fitsopen" in record.caller.via or "Section.__getitem__" in record.caller.via:
+        if is_s3:
+            return f"fits.open(uri, fsspec_kwargs={_FOR_S3})"
+        return 'fits.open(url, use_fsspec=True, fsspec_kwargs={"block_size": 2**20})'
+    return "fs.open(path, block_size=2**20)"
+
+
+def whole_image(facts: Facts) -> Iterator[Advice]:
+    """``.data`` where ``.section`` would do."""
+    reads = [
+        (caller.line, opening, number)
+        for opening in facts.openings
+        for (caller, how), number in opening.reads.items()
+        if how == "data" and number >= LARGE_IMAGE
+    ]
+    for line, found in grouped(reads, lambda read: read[0]).items():
+        if takes_part(line):
+            total = sum(number for _, _, number in found)
+            yield advise(
+                "whole image read by .data",
+                line,
+                f".data read {megabytes(total)} of pixels, and only a part of them is used",
+                "hdus[n].section[rows, columns]  # or Cutout2D(hdus[n].section, ...)",
+                bytes=total,
+            )
+
+
+def compressed_in_blocks(facts: Facts) -> Iterator[Advice]:
+    """Small blocks on a file that is compressed as a whole."""
+    for opening, records in facts.openings.items():
+        layout, moved = records[0].file.layout, received(records)
+        small = moved < len(records) * 2**21 or moved > 1.5 * records[0].file.size
+        if layout.is_compressed and len(records) >= FEW_REQUESTS and small:
+            yield advise(
+                "small blocks on a compressed file",
+                main_line(records),
+                f"{len(records)} requests moved {megabytes(moved)} of {records[0].file.name}, "
+                f"which has {megabytes(records[0].file.size)} and must be read from its beginning",
+                f'fits.open(io.BytesIO(fs.cat_file("{opening.address}")))',
+                requests=len(records) - 1,
+                bytes=max(0, moved - records[0].file.size),
+            )
+
+
+def many_small_reads(facts: Facts) -> Iterator[Advice]:
+    """One request for each row, or blocks that are too small."""
+    for records in facts.openings.values():
+        moved = received(records)
+        if records[0].file.layout.is_compressed or len(records) < MANY_REQUESTS:
+            continue
+        if moved < len(records) * SMALL_READ:
+            yield advise(
+                "many small reads",
+                main_line(records),
+                f"{len(records)} requests of {moved / len(records) / 1e3:.0f} kB on average, "
+                "one after the other",
+                _small_blocks(records[0]),
+                requests=len(records) - 1 - moved // 2**20,
+            )
+
+
+def opened_again(facts: Facts) -> Iterator[Advice]:
+    """The same file opened anew for each target."""
+    for file, records in facts.files.items():
+        for lines, starts in _starts(records).items():
+            if len(starts) >= OFTEN:
+                yield advise(
+                    "same file opened again and again",
+                    lines[0] if lines else ("", 0),
+                    f"{file.name} was opened {len(starts)} times from here; its beginning came "
+                    "each time",
+                    "with fits.open(uri, ...) as hdus: stamps = [Cutout2D(hdus[n].section, "
+                    "position, size, wcs=wcs) for position in positions]",
+                    requests=2 * (len(starts) - 1),
+                    bytes=received(starts[1:]),
+                )
+
+
+def _starts(records: Sequence[Record]) -> dict[tuple[tuple[str, int], ...], list[Record]]:
+    """The requests that brought a file's beginning, by the lines that led to them."""
+    first = [
+        record
+        for record in records
+        if record.span and record.span[0] == 0 and not record.caller.by_helpers
+    ]
+    return grouped(first, lambda record: record.caller.lines)
+
+
+def touched_twice(facts: Facts) -> Iterator[Advice]:
+    """The same HDU fetched from several places of the code, or back and forth."""
+    for file, records in facts.files.items():
+        starts = [found for found in _starts(records).values() if len(found) < OFTEN]
+        again = sorted((x for found in starts for x in found), key=lambda record: record.began)[1:]
+        if again:
+            parts = file.layout.parts(0, again[-1].received) or [("beginning", 0)]
+            yield from _touched(by_line(again), f"{parts[0][0]} of {file.name} came again")
+    for opening, records in facts.openings.items():
+        twice, moved = _came_twice(records), received(records)
+        if sum(twice.values()) > max(OVERLAP, moved / 10):
+            line = max(twice, key=lambda key: twice[key])
+            yield advise(
+                "HDU touched twice",
+                line,
+                f"{megabytes(sum(twice.values()))} of {opening.address.rpartition('/')[2]} came "
+                "again: the reads go back and forth",
+                "header, pixels = hdus[n].header, hdus[n].section[rows]  # one HDU after the other",
+                requests=len(records) // 2,
+                bytes=sum(twice.values()),
+            )
+
+
+def _touched(again: dict[tuple[str, int], list[Record]], seen: str) -> Iterator[Advice]:
+    for line, records in again.items():
+        yield advise(
+            "HDU touched twice",
+            line,
+            f"{seen}, with {megabytes(received(records))}: an earlier line had opened the file",
+            "with fits.open(uri, ...) as hdus: header, pixels = hdus[n].header, "
+            "hdus[n].section[rows]",
+            requests=2 * len(records),
+            bytes=received(records),
+        )
+
+
+def _came_twice(records: Sequence[Record]) -> dict[tuple[str, int], int]:
+    """Bytes that had come before through the same open file, by line."""
+    known: list[Range] = []
+    twice: dict[tuple[str, int], int] = {}
+    for record in records:
+        if record.span is None:
+            continue
+        common = [_clip(span, record.span) for span in known]
+        number = sum(stop - start for start, stop in common if start < stop)
+        if number:
+            line = record.caller.line
+            twice[line] = twice.get(line, 0) + number
+        known = merge([*known, record.span], gap=0)
+    return twice
+
+
+def all_headers(facts: Facts) -> Iterator[Advice]:
+    """``info()``, ``len()`` or a name, which walk through the headers of a long file."""
+    walks = [
+        record
+        for records in facts.openings.values()
+        for record in records
+        if how_of(record.caller.via) in _WALKS
+    ]
+    for line, records in by_line(walks).items():
+        if len(records) >= FEW_HEADERS:
+            how = _WALKS[how_of(records[0].caller.via)]
+            yield advise(
+                "all headers read",
+                line,
+                f"{how} took {len(records)} requests, one for each header it passed",
+                "hdus[n]  # by its number: astropy then reads no further than this HDU",
+                requests=len(records) - 1,
+                bytes=received(records),
+            )
+
+
+def whole_file(facts: Facts) -> Iterator[Advice]:
+    """A whole file downloaded, and a part of it cut."""
+    for file, records in facts.files.items():
+        spans = merge([x.span for x in records if x.span and not x.opening], gap=0)
+        moved = sum(stop - start for start, stop in spans)
+        mine = [record for record in records if not record.caller.by_helpers]
+        if not mine or not file.layout.is_fits or moved < max(LARGE_FILE, 0.95 * file.size):
+            continue
+        line = mine[0].caller.line
+        if cut_afterwards(line):
+            yield advise(
+                "whole file downloaded for a part",
+                line,
+                f"{megabytes(moved)} of {file.name} came, all of it, and parts of it are cut",
+                _in_parts(file.address),
+                bytes=moved,
+            )
+
+
+def _in_parts(address: str) -> str:
+    if address.startswith("s3://"):
+        return f'fits.open("{address}", fsspec_kwargs={_FOR_S3})[n].section[rows, columns]'
+    return f'helpers.cutout("{address}", position, size)'
+
+
+DETECTORS = (
+    read_ahead,
+    whole_image,
+    compressed_in_blocks,
+    many_small_reads,
+    opened_again,
+    touched_twice,
+    all_headers,
+    whole_file,
+)

@@ -1,0 +1,184 @@
+"""What the source of the user's code says of a line: is it in a loop, does it take a part?"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Iterator
+from functools import lru_cache
+
+from helpers.transfer.callers import Line
+
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+#: What tells of an image without taking its pixels.
+_FACTS = {"shape", "dtype", "ndim", "size", "nbytes"}
+#: What takes a part of an image that it is given as the first argument.
+_PART_TAKERS = {"Cutout2D", "extract_array"}
+#: How many functions an image is followed into.
+_DEPTH = 4
+#: What gives an image whole: an attribute, and functions of astropy.
+_WHOLE = {"data", "getdata"}
+
+Scope = ast.Module | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Source:
+    """The syntax tree of one file, with the way up from each node."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.tree = tree
+        self.parents = {
+            child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)
+        }
+
+    def above(self, node: ast.AST) -> Iterator[ast.AST]:
+        """Yield what a node is in, innermost first."""
+        while node in self.parents:
+            node = self.parents[node]
+            yield node
+
+    def loops(self, number: int) -> list[ast.AST]:
+        """Return the loops that run the line again and again."""
+        return [
+            node
+            for node in ast.walk(self.tree)
+            if (isinstance(node, _LOOPS) and _within(number, node.body[0], node.body[-1]))
+            or (isinstance(node, _COMPREHENSIONS) and _within(number, node, node))
+            or (_name_called(node) == "map" and _within(number, node, node))
+        ]
+
+    def takes_part(self, number: int) -> bool:
+        """Whether an image that the line reads whole is needed in part only."""
+        return any(
+            _begins_at(node, number) and self._is_partial(node) for node in ast.walk(self.tree)
+        )
+
+    def cuts(self) -> list[int]:
+        """Return the lines that take a part of an image."""
+        return [
+            node.lineno
+            for node in ast.walk(self.tree)
+            if _name_called(node) in _PART_TAKERS
+            or (isinstance(node, ast.Attribute) and node.attr == "section")
+            or (_is_whole(node) and self._is_partial(node))
+            if isinstance(node, ast.expr)
+        ]
+
+    def _is_partial(self, node: ast.AST) -> bool:
+        return (
+            bool(uses := self._uses(node))
+            and all(use != "all" for use in uses)
+            and ("part" in uses)
+        )
+
+    def _uses(self, node: ast.AST, depth: int = _DEPTH) -> list[str]:
+        """Say what becomes of an image: a ``part``, ``all``, or only a ``fact`` is taken of it."""
+        parent = self.parents.get(node)
+        if isinstance(parent, ast.Subscript) and parent.value is node:
+            return ["part" if _has_slice(parent.slice) else "all"]
+        if isinstance(parent, ast.Attribute):
+            return ["fact" if parent.attr in _FACTS else "all"]
+        if isinstance(parent, ast.keyword):
+            node, parent = parent, self.parents.get(parent)
+        if isinstance(parent, ast.Call) and node is not parent.func:
+            return self._uses_as_argument(parent, node, depth)
+        if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name):
+            return self._uses_of_name(self._scope(node), parent.targets[0].id, depth)
+        return ["all"]
+
+    def _uses_as_argument(self, call: ast.Call, node: ast.AST, depth: int) -> list[str]:
+        name = _name_called(call)
+        first = call.args[:1] == [node] or (isinstance(node, ast.keyword) and node.arg == "data")
+        if name in _PART_TAKERS:
+            return ["part" if first else "fact"]
+        for function in ast.walk(self.tree) if depth else ():
+            if isinstance(function, ast.FunctionDef) and function.name == name:
+                names = [argument.arg for argument in function.args.args]
+                if isinstance(node, ast.keyword) and node.arg in names:
+                    return self._uses_of_name(function, node.arg, depth - 1)
+                if node in call.args and call.args.index(node) < len(names):
+                    return self._uses_of_name(function, names[call.args.index(node)], depth - 1)
+        return ["all"]
+
+    def _uses_of_name(self, scope: ast.AST, name: str, depth: int) -> list[str]:
+        loads = [
+            node
+            for node in ast.walk(scope)
+            if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+        ]
+        # A name that is only passed on under another one is not followed any further.
+        return [
+            "all" if isinstance(self.parents.get(load), ast.Assign) else use
+            for load in loads
+            for use in self._uses(load, depth)
+        ]
+
+    def _scope(self, node: ast.AST) -> ast.AST:
+        functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+        return next(
+            (above for above in self.above(node) if isinstance(above, functions)), self.tree
+        )
+
+
+def source_of(filename: str) -> Source | None:
+    """Return what the source of a file says; None where there is none to be read."""
+    return _parsed("".join(linecache.getlines(filename)))
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str) -> Source | None:
+    try:
+        return Source(ast.parse(text)) if text else None
+    except (SyntaxError, ValueError):
+        return None
+
+
+def in_loop(lines: tuple[Line, ...]) -> bool:
+    """Whether any of a user's lines, from the innermost out, runs again and again."""
+    for filename, number in lines:
+        source = source_of(filename)
+        if source is not None and source.loops(number):
+            return True
+    return False
+
+
+def takes_part(line: Line) -> bool:
+    """Whether an image that a line reads whole is needed in part only, as far as one can see."""
+    source = source_of(line[0])
+    return source is not None and source.takes_part(line[1])
+
+
+def cut_afterwards(line: Line) -> bool:
+    """Whether parts are cut, as far as one can see one a file, of what a line downloads whole."""
+    source = source_of(line[0])
+    if source is None:
+        return False
+    around = source.loops(line[1])
+    return any(set(source.loops(cut)) <= set(around) for cut in source.cuts() if cut != line[1])
+
+
+def _within(number: int, first: ast.AST, last: ast.AST) -> bool:
+    return getattr(first, "lineno", 0) <= number <= (getattr(last, "end_lineno", 0) or 0)
+
+
+def _begins_at(node: ast.AST, number: int) -> bool:
+    return _is_whole(node) and _within(number, node, node)
+
+
+def _is_whole(node: ast.AST) -> bool:
+    return _name_called(node) == "getdata" or (
+        isinstance(node, ast.Attribute) and node.attr == "data" and isinstance(node.ctx, ast.Load)
+    )
+
+
+def _name_called(node: ast.AST) -> str:
+    if not isinstance(node, ast.Call):
+        return ""
+    function = node.func
+    return getattr(function, "id", "") or getattr(function, "attr", "")
+
+
+def _has_slice(node: ast.AST) -> bool:
+    parts = node.elts if isinstance(node, ast.Tuple) else [node]
+    return any(isinstance(part, ast.Slice) and (part.lower or part.upper) for part in parts)

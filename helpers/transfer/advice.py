@@ -65,6 +65,7 @@ def advise(
     pitfall: str, line: Line, evidence: str, remedy: str, *, requests: int = 0, bytes: int = 0
 ) -> Advice:
     """Return advice on a line of code."""
+    linecache.checkcache(line[0])
     code = linecache.getline(*line).strip()
     return Advice(pitfall, shown_line(line), evidence, remedy, requests, bytes, code)
 

@@ -24,7 +24,8 @@ Line = tuple[str, int]
 
 #: More lines of a user's code than advice looks at.
 _MAX_LINES = 8
-_HELPERS = str(Path(__file__).parent.parent) + "/"
+_HELPERS = f"{Path(__file__).parent.parent}/"
+_OURS = f"{Path(__file__).parent}/"
 _SCHEMES = ("stdlib", "platstdlib", "purelib", "platlib")
 _LIBRARIES = tuple(
     f"{folder}/"
@@ -91,7 +92,7 @@ def _walk(frame: FrameType | None) -> Caller:
         code = frame.f_code
         if not _is_library(code.co_filename):
             lines.append((code.co_filename, frame.f_lineno))
-        elif not lines:
+        elif not lines and not code.co_filename.startswith(_OURS):
             via.append(code.co_qualname)
             by_helpers = by_helpers or code.co_filename.startswith(_HELPERS)
         frame = frame.f_back

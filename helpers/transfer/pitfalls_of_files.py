@@ -15,6 +15,7 @@ from helpers.transfer.advice import (
     megabytes,
     received,
 )
+from helpers.transfer.callers import Line
 from helpers.transfer.fits_layout import Range
 from helpers.transfer.record import Record, how_of
 from helpers.transfer.source_code import cut_afterwards, takes_part
@@ -35,6 +36,8 @@ OVERLAP = 2**18
 FEW_HEADERS = 3
 
 _FOR_S3 = '{"anon": True, "default_block_size": 2**20}'
+Lines = tuple[Line, ...]
+
 _WALKS = {
     "info": "hdus.info()",
     "len": "len(hdus)",
@@ -159,14 +162,13 @@ def opened_again(facts: Facts) -> Iterator[Advice]:
                 )
 
 
-def _starts(records: Sequence[Record]) -> dict[tuple[tuple[str, int], ...], list[Record]]:
-    """The requests that brought a file's beginning, by the lines that led to them."""
-    first = [
-        record
-        for record in records
-        if record.span and record.span[0] == 0 and not record.caller.by_helpers
-    ]
-    return grouped(first, lambda record: record.caller.lines)
+def _starts(records: Sequence[Record]) -> dict[Lines, list[Record]]:
+    """The requests that brought a file's beginning, one an opening, by the lines that led there."""
+    first: dict[int, Record] = {}
+    for record in records:
+        if record.span and record.span[0] == 0 and not record.caller.by_helpers:
+            first.setdefault(id(record.opening or record), record)
+    return grouped(first.values(), lambda record: record.caller.lines)
 
 
 def touched_twice(facts: Facts) -> Iterator[Advice]:
@@ -179,7 +181,8 @@ def touched_twice(facts: Facts) -> Iterator[Advice]:
             yield from _touched(by_line(again), f"{parts[0][0]} of {file.name} came again")
     for opening, records in facts.openings.items():
         twice, moved = _came_twice(records), received(records)
-        if sum(twice.values()) > max(OVERLAP, moved / 10):
+        compressed = records[0].file.layout.is_compressed
+        if not compressed and sum(twice.values()) > max(OVERLAP, moved / 10):
             line = max(twice, key=lambda key: twice[key])
             yield advise(
                 "HDU touched twice",
@@ -192,7 +195,7 @@ def touched_twice(facts: Facts) -> Iterator[Advice]:
             )
 
 
-def _touched(again: dict[tuple[str, int], list[Record]], seen: str) -> Iterator[Advice]:
+def _touched(again: dict[Line, list[Record]], seen: str) -> Iterator[Advice]:
     for line, records in again.items():
         yield advise(
             "HDU touched twice",
@@ -205,10 +208,10 @@ def _touched(again: dict[tuple[str, int], list[Record]], seen: str) -> Iterator[
         )
 
 
-def _came_twice(records: Sequence[Record]) -> dict[tuple[str, int], int]:
+def _came_twice(records: Sequence[Record]) -> dict[Line, int]:
     """Bytes that had come before through the same open file, by line."""
     known: list[Range] = []
-    twice: dict[tuple[str, int], int] = {}
+    twice: dict[Line, int] = {}
     for record in records:
         if record.span is None:
             continue

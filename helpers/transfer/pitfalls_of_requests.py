@@ -23,11 +23,13 @@ def metadata_each(facts: Facts) -> Iterator[Advice]:
     pairs = list(_questions_before_reads(facts))
     reads = {file: len(records) for file, records in facts.files.items()}
     for lines, found in grouped(pairs, lambda pair: pair[0].caller.lines).items():
-        files = {record.file for _, record in found}
+        question, files = found[0][0], {record.file for _, record in found}
+        opens = "AbstractFileSystem.open" in question.caller.via
+        # To open one file again and again is another pitfall.
+        number = len(files) if opens else len(found)
         # Where a file takes many reads anyway, one question more is cheap.
-        if len(found) < OFTEN or sum(reads[file] for file in files) > 2.5 * len(found):
+        if number < OFTEN or sum(reads[file] for file in files) > 1.5 * len(found):
             continue
-        question, _ = found[0]
         what = "listing" if facts.kind(question) == "listing" else question.method
         yield advise(
             "metadata asked for before each read",
@@ -66,7 +68,7 @@ def _without_question(question: Record) -> str:
     if "BaseClient._make_api_call" in question.caller.via:
         return 'client.get_object(Bucket=bucket, Key=key)["Body"].read()  # it tells the size too'
     if question.file.address.startswith("s3://"):
-        return "fs.cat_file(path)  # or fs.ls(folder) once, which answers for all its files"
+        return "fs.cat_file(path, start=0)  # with a start, s3fs does not ask for the size first"
     return "session.get(url)  # status and headers come with the answer"
 
 

@@ -123,6 +123,8 @@ class Source:
 
 def source_of(filename: str) -> Source | None:
     """Return what the source of a file says; None where there is none to be read."""
+    # A script may have been edited since a run before.
+    linecache.checkcache(filename)
     return _parsed("".join(linecache.getlines(filename)))
 
 

@@ -290,3 +290,245 @@ def test_a_range_spares_the_question_before_each_read(run: Callable[..., Ran]) -
     assert [advice.line for advice in before.found(pitfall)] == [before.marked]
     assert after.transfer.requests == len(after.transfer.log) == 3
     assert after.transfer.advice() == []
+
+
+#: The ways of reading that the notebooks recommend, and what they ask besides.
+GOOD = {
+    "IRSA, search and listing": """
+        import pyvo, s3fs
+        import astropy.units as u
+        from astropy.coordinates import SkyCoord
+
+        allwise = pyvo.dal.SIAService("https://irsa.ipac.caltech.edu/ibe/sia/wise/allwise/p3am_cdd?")
+        crab = SkyCoord(83.63321, 22.01446, unit="deg")
+        images = allwise.search(pos=crab, size=0.0889 * u.deg, intersect="covers")
+        bucket = s3fs.S3FileSystem(anon=True)
+        for item in bucket.ls(WISE.rsplit("/", 1)[0], detail=True):
+            print(item["size"])
+        print(bucket.info(WISE)["size"])
+    """,
+    "IRSA, blocks of 1 MiB": """
+        import astropy.units as u
+        from astropy.coordinates import SkyCoord
+        from astropy.io import fits
+        from astropy.nddata import Cutout2D
+        from astropy.wcs import WCS
+
+        crab = SkyCoord(83.63321, 22.01446, unit="deg")
+        with fits.open(WISE, fsspec_kwargs={"anon": True, "default_block_size": 2**20}) as hdus:
+            Cutout2D(hdus[0].section, crab, 0.111 * u.deg, wcs=WCS(hdus[0].header))
+    """,
+    "IRSA, helpers": """
+        import astropy.units as u
+        from astropy.coordinates import SkyCoord
+        from helpers import cloud_location, cutout
+
+        crab = SkyCoord(83.63321, 22.01446, unit="deg")
+        first = cutout(cloud_location(WISE), crab, 0.111 * u.deg)
+        second = cutout(cloud_location(WISE), crab, 0.05 * u.deg)
+    """,
+    "MAST, search and cloud addresses": """
+        import astropy.units as u
+        from astropy.coordinates import SkyCoord
+        from astroquery.mast import Observations
+
+        found = Observations.query_criteria(
+            coordinates=SkyCoord(83.63321, 22.01446, unit="deg"), radius=0.01 * u.deg,
+            obs_collection="PS1", instrument_name="GPC1",
+        )
+        products = Observations.get_product_list(found[found["filters"] == "r"])
+        Observations.enable_cloud_dataset(provider="AWS", verbose=False)
+        Observations.get_cloud_uris(products, return_uri_map=True, verbose=False)
+    """,
+    "MAST, sections": """
+        from astropy.io import fits
+
+        with fits.open(STACK, fsspec_kwargs={"anon": True, "default_block_size": 2**20}) as hdus:
+            hdus.info()
+            header, rows = hdus[1].header, hdus[1].section[2500:3500, 2500:3500]
+    """,
+    "MAST, helpers": """
+        import astropy.units as u
+        from astropy.coordinates import SkyCoord
+        from helpers import cutout
+
+        stamp = cutout(STACK, SkyCoord(83.63321, 22.01446, unit="deg"), 0.111 * u.deg)
+    """,
+    "HEASARC, registry, search and DataLink": """
+        import astropy.units as u
+        import pyvo
+        from astropy.coordinates import SkyCoord
+
+        services = pyvo.registry.search(servicetype="sia", keywords="chandra")
+        crab = SkyCoord(83.63321, 22.01446, unit="deg")
+        found = services["ivo://nasa.heasarc/chanmaster"].search(
+            pos=crab, size=0.0889 * u.deg, format="image/fits"
+        )
+        links = pyvo.dal.adhoc.DatalinkResults.from_result_url(found[0]["access_url"])
+    """,
+    "HEASARC, a compressed file with the defaults": """
+        from astropy.io import fits
+
+        with fits.open(CHANDRA, fsspec_kwargs={"anon": True}) as hdus:
+            print(hdus[0].data.sum())
+    """,
+    "HEASARC, helpers": """
+        from astropy.nddata import Cutout2D
+        from helpers import open_fits
+
+        with open_fits(CHANDRA) as hdus:
+            torus = Cutout2D(hdus[0].data, (512, 512), 100, copy=True)
+    """,
+    "ROSAT, listing and one file": """
+        import s3fs
+
+        key = ROSAT.split("/FTP/", 1)[1]
+        bucket = s3fs.S3FileSystem(anon=True)
+        for item in bucket.ls(f"nasa-heasarc/{key.rsplit('/', 1)[0]}", detail=True):
+            print(item["name"])
+        compressed = bucket.cat_file(f"s3://nasa-heasarc/{key}")
+        assert len(compressed) == bucket.info(f"s3://nasa-heasarc/{key}")["size"]
+    """,
+    "all pixels are used": """
+        from astropy.io import fits
+
+        with fits.open(WISE, fsspec_kwargs={"anon": True}) as hdus:
+            image = hdus[0].data
+        print(image.mean(), image[:20, :20].mean())
+    """,
+    "many at once": """
+        from concurrent.futures import ThreadPoolExecutor
+        import requests
+
+        session = requests.Session()
+        urls = [f"https://nasa-heasarc.s3.amazonaws.com/{key}" for key in KEYS]
+        with session, ThreadPoolExecutor(6) as pool:
+            images = list(pool.map(session.get, urls))
+    """,
+    "many cutouts of a whole file": """
+        from pathlib import Path
+        import s3fs
+        from astropy.io import fits
+        from astropy.nddata import Cutout2D
+
+        s3fs.S3FileSystem(anon=True).get_file(WISE, f"{FOLDER}/whole.fits")
+        with fits.open(f"{FOLDER}/whole.fits") as hdus:
+            for row in range(100, 4000, 100):
+                stamp = Cutout2D(hdus[0].data, (row, 2000), 64).data
+    """,
+}
+
+
+@pytest.mark.parametrize("way", GOOD)
+def test_a_good_way_is_left_in_peace(way: str, run: Callable[..., Ran]) -> None:
+    ran = run(GOOD[way])
+    assert ran.transfer.requests > 0
+    assert list(map(str, ran.transfer.advice())) == []
+
+
+def test_a_read_from_another_region_is_named(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = """
+        import s3fs
+
+        rows = s3fs.S3FileSystem(anon=True).cat_file(WISE, start=0, end=2_000_000)  # here
+    """
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    for region, expected in (("us-east-1", 1), ("us-west-2", 0), ("", 0)):
+        monkeypatch.setenv("AWS_REGION", region)
+        ran = run(script)
+        assert [advice.line for advice in ran.transfer.advice()] == [ran.marked] * expected
+        assert len(ran.found("read across regions")) == expected
+
+
+def test_a_fall_back_after_the_cloud_refused_is_named(run: Callable[..., Ran]) -> None:
+    script = """
+        import requests
+
+        url = "https://heasarc.gsfc.nasa.gov/FTP/rosat/data/pspc/processed_data/900000/rs931315n00/"
+        name = "rs931315n00_bas.fits.Z"
+        answer = requests.get(f"https://stpubdata.s3.amazonaws.com/hst/public/u2u6/{name}")
+        if answer.status_code != 200:
+            answer = requests.get(url + name)  # here
+    """
+    ran = run(script)
+    (advice,) = ran.found("archive's own server instead of the cloud")
+    assert advice.line == ran.marked
+
+
+@pytest.mark.parametrize("client", ["boto3", "s3fs"])
+def test_a_look_for_credentials_in_vain_is_named(
+    client: str, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without any: botocore finds none, and the request is never sent."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    scripts = {
+        "boto3": """
+            import boto3
+            from botocore.exceptions import NoCredentialsError
+
+            client = boto3.Session().client("s3")  # here
+            try:
+                client.get_object(Bucket="nasa-heasarc", Key=KEYS[0])
+            except NoCredentialsError:
+                pass
+        """,
+        "s3fs": """
+            import s3fs
+            from botocore.exceptions import NoCredentialsError
+
+            try:
+                s3fs.S3FileSystem(skip_instance_cache=True).ls("nasa-heasarc/rosat")  # here
+            except NoCredentialsError:
+                pass
+        """,
+    }
+    ran = run(scripts[client])
+    assert [advice.line for advice in ran.found("credentials for an open bucket")] == [ran.marked]
+
+
+def test_credentials_for_a_bucket_that_needs_them_are_no_pitfall(run: Callable[..., Ran]) -> None:
+    script = """
+        import s3fs
+        from botocore.exceptions import ClientError
+
+        try:
+            s3fs.S3FileSystem(key="mine", secret="hidden").ls("my-own-bucket/folder")
+        except (OSError, ClientError):
+            pass
+    """
+    assert run(script).found("credentials for an open bucket") == []
+
+
+def test_services_asked_through_new_sessions_are_named(run: Callable[..., Ran]) -> None:
+    """pyvo makes a session for each DataLink table that it is not given one for."""
+    script = """
+        import astropy.units as u
+        import pyvo
+        from astropy.coordinates import SkyCoord
+
+        crab = SkyCoord(83.63321, 22.01446, unit="deg")
+        service = pyvo.dal.SIAService("https://heasarc.gsfc.nasa.gov/xamin/vo/sia?table=chanmaster&")
+        for record in list(service.search(pos=crab, size=0.0889 * u.deg, format="image/fits"))[:6]:
+            pyvo.dal.adhoc.DatalinkResults.from_result_url(record["access_url"])  # here
+    """
+    ran = run(script)
+    lines = {advice.line for advice in ran.found("new session for each request")}
+    assert lines == {ran.marked}
+
+
+def test_a_download_of_astroquery_from_its_own_server_is_named(run: Callable[..., Ran]) -> None:
+    script = """
+        from astroquery.mast import Observations
+
+        Observations.disable_cloud_dataset()
+        uri = "mast:PS1/product/" + STACK.rsplit("/", 1)[1]
+        Observations.download_file(uri, local_path=f"{FOLDER}/stack.fits", verbose=False)  # here
+    """
+    ran = run(script)
+    (advice,) = ran.found("archive's own server instead of the cloud")
+    assert advice.line == ran.marked
+    assert NAMES["STACK"] in advice.remedy

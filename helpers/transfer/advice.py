@@ -90,6 +90,11 @@ class Facts:
         """Say what a request asked for."""
         return self._kinds[id(record)]
 
+    @property
+    def seconds(self) -> float:
+        """What the block would take at a distant bucket, one request after the other."""
+        return len(self.records) * ROUND_TRIP + received(self.records) * BYTE
+
     @cached_property
     def content(self) -> list[Record]:
         """The requests that brought bytes of a file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from helpers.transfer.advice import grouped
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Files and requests that are drawn; of more, the ones with most bytes, and the first.
-FILES, REQUESTS = 10, 200
+#: Files and requests that are drawn; of more, the ones with most bytes, and the first.  Lines of
+#: code that are named beside them.
+FILES, REQUESTS, LABELS = 10, 200, 25
 # Colours that differ in lightness too (Okabe and Ito's palette).
 _ONCE, _AGAIN, _FILE = "#0072B2", "#D55E00", "#E5E5E5"
 _WAIT, _CLOUD, _ARCHIVE = "#BBBBBB", "#0072B2", "#E69F00"
@@ -81,11 +83,26 @@ def _once_and_again(spans: Sequence[Range]) -> tuple[list[Range], list[Range]]:
 
 
 def _draw_times(axes: Axes, log: Sequence[Request], number: int) -> None:
+    least = _LEAST * max((request.ended for request in log), default=1.0)
     for row, request in enumerate(log):
-        body = max(0.0, request.seconds - request.waited)
+        body = max(least, request.seconds - request.waited)
         colour = _CLOUD if request.source == "cloud" else _ARCHIVE
         axes.broken_barh([(request.began, request.waited)], (row, 0.8), facecolors=_WAIT)
         axes.broken_barh([(request.began + request.waited, body)], (row, 0.8), facecolors=colour)
+    labels = _first_rows(log)
+    axes.set_yticks(list(labels), list(labels.values()), fontsize="x-small")
     axes.invert_yaxis()
     axes.set_xlabel("seconds: grey waits, blue comes from the cloud, orange from the archive")
-    axes.set_ylabel(f"{number} requests" + (f", the first {len(log)}" * (number > len(log))))
+    axes.set_ylabel(f"{number} requests" + f", the first {len(log)}" * (number > len(log)))
+
+
+def _first_rows(log: Sequence[Request]) -> dict[int, str]:
+    """Name the line of code where another one begins to read, if there is room to write it."""
+    labels: dict[int, str] = {}
+    last = -len(log)
+    for row, request in enumerate(log):
+        changes = not row or request.line != log[row - 1].line
+        if changes and row - last >= len(log) / LABELS:
+            labels[row] = PurePath(request.line).name or request.file
+            last = row
+    return labels

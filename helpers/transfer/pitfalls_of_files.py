@@ -32,6 +32,8 @@ MANY_REQUESTS, SMALL_READ = 20, 2**19
 OFTEN = 3
 #: So much, or a tenth, of the bytes may come twice: blocks overlap.
 OVERLAP = 2**18
+#: To open a file once more may cost this share of the whole block: somebody looks around.
+SHARE = 0.05
 #: Headers read one request after the other: more than this many.
 FEW_HEADERS = 3
 
@@ -172,40 +174,46 @@ def _starts(records: Sequence[Record]) -> dict[Lines, list[Record]]:
 
 
 def touched_twice(facts: Facts) -> Iterator[Advice]:
-    """The same HDU fetched from several places of the code, or back and forth."""
-    for file, records in facts.files.items():
+    """The same HDU fetched through several openings of a file, or back and forth through one."""
+    for records in facts.files.values():
         starts = [found for found in _starts(records).values() if len(found) < OFTEN]
         again = sorted((x for found in starts for x in found), key=lambda record: record.began)[1:]
-        if again:
-            parts = file.layout.parts(0, again[-1].received) or [("beginning", 0)]
-            yield from _touched(by_line(again), f"{parts[0][0]} of {file.name} came again")
-    for opening, records in facts.openings.items():
+        for line, found in by_line(again).items():
+            advice = _opened_twice(line, found)
+            if advice.seconds > SHARE * facts.seconds:
+                yield advice
+    for records in facts.openings.values():
         twice, moved = _came_twice(records), received(records)
         compressed = records[0].file.layout.is_compressed
         if not compressed and sum(twice.values()) > max(OVERLAP, moved / 10):
-            line = max(twice, key=lambda key: twice[key])
-            yield advise(
-                "HDU touched twice",
-                line,
-                f"{megabytes(sum(twice.values()))} of {opening.address.rpartition('/')[2]} came "
-                "again: the reads go back and forth",
-                "header, pixels = hdus[n].header, hdus[n].section[rows]  # one HDU after the other",
-                requests=len(records) // 2,
-                bytes=sum(twice.values()),
-            )
+            yield _read_back_and_forth(records, twice)
 
 
-def _touched(again: dict[Line, list[Record]], seen: str) -> Iterator[Advice]:
-    for line, records in again.items():
-        yield advise(
-            "HDU touched twice",
-            line,
-            f"{seen}, with {megabytes(received(records))}: an earlier line had opened the file",
-            "with fits.open(uri, ...) as hdus: header, pixels = hdus[n].header, "
-            "hdus[n].section[rows]",
-            requests=2 * len(records),
-            bytes=received(records),
-        )
+def _opened_twice(line: Line, again: Sequence[Record]) -> Advice:
+    file = again[0].file
+    parts = file.layout.parts(0, again[-1].received) if file.layout.is_fits else []
+    part = parts[0][0] if parts else "beginning"
+    return advise(
+        "HDU touched twice",
+        line,
+        f"the {part} of {file.name} came again, with {megabytes(received(again))}: an earlier "
+        "line had opened the file",
+        "with fits.open(uri, ...) as hdus: header, pixels = hdus[n].header, hdus[n].section[rows]",
+        requests=2 * len(again),
+        bytes=received(again),
+    )
+
+
+def _read_back_and_forth(records: Sequence[Record], twice: dict[Line, int]) -> Advice:
+    number = sum(twice.values())
+    return advise(
+        "HDU touched twice",
+        max(twice, key=lambda line: twice[line]),
+        f"{megabytes(number)} of {records[0].file.name} came again: the reads go back and forth",
+        "first, second = hdus[m].section[rows], hdus[n].section[rows]  # one HDU after the other",
+        requests=len(records) // 2,
+        bytes=number,
+    )
 
 
 def _came_twice(records: Sequence[Record]) -> dict[Line, int]:

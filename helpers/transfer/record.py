@@ -46,8 +46,10 @@ class RemoteFile:
 
     @property
     def name(self) -> str:
-        """The last part of its address."""
-        return self.address.partition("?")[0].rstrip("/").rpartition("/")[2] or self.address
+        """The last part of its address; of a MAST download, that of the product it names."""
+        path, _, query = self.address.partition("?")
+        path = query if query.startswith("uri=") else path
+        return path.rstrip("/").rpartition("/")[2] or self.address
 
 
 class Opening:

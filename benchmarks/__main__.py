@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks import imports, lzw, many, recordings, report, single
+from benchmarks import imports, lzw, many, profiler, recordings, report, single
 from benchmarks.goals import goals
 from benchmarks.methods import METHODS
 from benchmarks.networks import DISTANT, HOME, NEAR, make_data, replicas
@@ -98,12 +98,22 @@ def run_recordings(options: argparse.Namespace, folder: Path) -> Results:
     return {"recordings": recordings.summary(found, replayed, memory)}
 
 
+def run_profiler(options: argparse.Namespace, folder: Path) -> Results:
+    """What Transfer itself costs."""
+    make_data()
+    pairs = profiler.QUICK_PAIRS if options.quick else profiler.PAIRS
+    with replicas(folder, DISTANT) as (replica,):
+        measured = profiler.run(replica.environment, options.rounds, pairs)
+    return {"profiler": profiler.summary(measured)}
+
+
 PARTS = {
     "single": run_single,
     "many": run_many,
     "lzw": run_lzw,
     "imports": run_imports,
     "recordings": run_recordings,
+    "profiler": run_profiler,
 }
 
 

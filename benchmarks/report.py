@@ -10,7 +10,7 @@ The JSON document has these keys; those of parts that were not run are missing:
     One row for each file, network, way, and first or second cutout; see `single.summary`.
 ``cannot``
     Ways that raised, with the error.
-``many``, ``lzw``, ``imports``, ``recordings``
+``many``, ``lzw``, ``imports``, ``recordings``, ``profiler``
     See the ``summary`` of each module.
 ``skipped``
     Sentences: what was left out, and why.
@@ -25,7 +25,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import recordings
+from benchmarks import profiler, recordings
 from benchmarks.cases import CASES
 from benchmarks.networks import DISTANT, HOME, NEAR
 
@@ -56,7 +56,8 @@ def markdown(results: Results) -> str:
     if "single" in results:
         parts += [_single(results, case) for case in CASES]
     sections = (("many", _many), ("lzw", _lzw), ("imports", _imports))
-    for key, section in (*sections, ("recordings", recordings.markdown)):
+    later = (("recordings", recordings.markdown), ("profiler", profiler.markdown))
+    for key, section in (*sections, *later):
         if key in results:
             parts.append(section(results[key]))
     parts += ["\n".join(f"- {line}" for line in results["skipped"])] * bool(results["skipped"])

@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -62,13 +61,29 @@ class Caller:
 _waiting: ContextVar[Caller | None] = ContextVar("waiting", default=None)
 
 
-@lru_cache(maxsize=4096)
-def _is_library(filename: str) -> bool:
+class _Kinds(dict[str, str]):
+    """Whose code a file is: the ``user``'s, a ``library``'s, of ``helpers``, or of this package.
+
+    A dict that fills itself: each request, and each read of fsspec, looks at some 30 frames.
+    """
+
+    def __missing__(self, filename: str) -> str:
+        kind = self[filename] = _kind_of(filename)
+        return kind
+
+
+_kinds = _Kinds()
+
+
+def _kind_of(filename: str) -> str:
     if filename.startswith("<"):
         # What somebody types, or runs by exec or python -c, is theirs; the rest is generated.
-        return filename not in ("<stdin>", "<string>") and not filename.startswith("<ipython")
+        typed = filename in ("<stdin>", "<string>") or filename.startswith("<ipython")
+        return "user" if typed else "library"
+    if filename.startswith(_HELPERS):
+        return "ours" if filename.startswith(_OURS) else "helpers"
     installed = "/site-packages/" in filename or "/dist-packages/" in filename
-    return installed or filename.startswith((*_LIBRARIES, _HELPERS))
+    return "library" if installed or filename.startswith(_LIBRARIES) else "user"
 
 
 def find_caller(frame: FrameType | None) -> Caller:
@@ -90,11 +105,12 @@ def _walk(frame: FrameType | None) -> Caller:
     by_helpers = False
     while frame is not None and len(lines) < _MAX_LINES:
         code = frame.f_code
-        if not _is_library(code.co_filename):
+        kind = _kinds[code.co_filename]
+        if kind == "user":
             lines.append((code.co_filename, frame.f_lineno))
-        elif not lines and not code.co_filename.startswith(_OURS):
+        elif not lines and kind != "ours":
             via.append(code.co_qualname)
-            by_helpers = by_helpers or code.co_filename.startswith(_HELPERS)
+            by_helpers = by_helpers or kind == "helpers"
         frame = frame.f_back
     return Caller(tuple(lines), tuple(via), by_helpers)
 

@@ -96,14 +96,14 @@ def _small_blocks(record: Record) -> str:
 def whole_image(facts: Facts) -> Iterator[Advice]:
     """``.data`` where ``.section`` would do."""
     reads = [
-        (caller.line, opening, number)
+        (lines[0], number)
         for opening in facts.openings
-        for (caller, how), number in opening.reads.items()
-        if how == "data" and number >= LARGE_IMAGE
+        for (lines, how), number in opening.reads.items()
+        if how == "data" and lines and number >= LARGE_IMAGE
     ]
     for line, found in grouped(reads, lambda read: read[0]).items():
         if takes_part(line):
-            total = sum(number for _, _, number in found)
+            total = sum(number for _, number in found)
             yield advise(
                 "whole image read by .data",
                 line,

@@ -10,7 +10,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from helpers.cloud.url_rules import parse_s3_url
-from helpers.transfer.callers import Caller
+from helpers.transfer.callers import Caller, Line
 from helpers.transfer.fits_layout import FitsLayout, Range
 
 _RANGE = re.compile(r"bytes=(\d{1,19})-(\d{0,19})")
@@ -60,14 +60,14 @@ class Opening:
     spans : list of (int, int)
         The bytes that were wanted, in the order of the reads.
     reads : dict
-        Bytes by line of the user's code and by how astropy came to read them: ``data``,
+        Bytes by the lines of the user's code and by how astropy came to read them: ``data``,
         ``section``, ``info``, ``len``, ``in``, ``loop``, ``readall``, ``name``, or an empty text.
     """
 
     def __init__(self, address: str) -> None:
         self.address = address
         self.spans: list[Range] = []
-        self.reads: dict[tuple[Caller, str], int] = {}
+        self.reads: dict[tuple[tuple[Line, ...], str], int] = {}
 
     def want(self, start: int, stop: int, caller: Caller) -> None:
         """Note that a range was wanted."""
@@ -75,7 +75,7 @@ class Opening:
             self.spans[-1] = (self.spans[-1][0], stop)
         else:
             self.spans.append((start, stop))
-        key = Caller(caller.lines), how_of(caller.via)
+        key = caller.lines, how_of(caller.via)
         self.reads[key] = self.reads.get(key, 0) + stop - start
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # what editors and type checkers see
     from helpers.errors import FigureError as FigureError
     from helpers.errors import FitsError as FitsError
     from helpers.errors import ReplicaError as ReplicaError
+    from helpers.errors import RequirementError as RequirementError
     from helpers.errors import SourceError as SourceError
     from helpers.figures import show_figure as show_figure
     from helpers.figures import show_image as show_image
@@ -49,6 +50,7 @@ _MODULES = {
         "FigureError",
         "FitsError",
         "ReplicaError",
+        "RequirementError",
         "SourceError",
     ],
     "figures": ["show_figure", "show_image"],

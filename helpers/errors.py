@@ -27,6 +27,10 @@ class CloudLocationError(ArchiveAccessError, ValueError):
     """A value that says nothing, or nothing clear, of where a product is kept."""
 
 
+class RequirementError(CloudLocationError):
+    """A product that is not where it is required: in the cloud, or in a region of it."""
+
+
 class FigureError(ArchiveAccessError, ValueError):
     """A figure that would mislead or could not be read: no unit, no alt text, no WCS."""
 

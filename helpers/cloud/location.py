@@ -7,9 +7,6 @@ copy is by the archive's word or by its documented rule, not a promise that it i
 
 from __future__ import annotations
 
-import math
-import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +14,13 @@ from urllib.parse import quote
 
 from helpers.cloud.access_column import (
     ACCESS,
-    EMPTY,
     access_points,
     is_cloud_access,
     lower_names,
     parse,
 )
+from helpers.cloud.requirement import best_place
+from helpers.cloud.rows import as_mapping, linked_table, text_of, url_cells
 from helpers.cloud.url_rules import (
     REGION_NAME,
     REGIONS,
@@ -42,11 +40,6 @@ from helpers.errors import CloudLocationError
 
 #: Provider of a location that no cloud has: the archive's own servers.
 ON_PREMISES = "on-premises"
-
-# Columns with a file's address: ObsCore and DataLink, SIA of IRSA, MAST and HEASARC, CAOM.
-_URL_COLUMNS = ("access_url", "sia_url", "accessurl", "sia_reference", "datauri", "dataurl")
-# SIA 1.0, section 4.2.5.1: the column with the image's URL.
-_URL_UCD = "VOX:Image_AccessReference"
 
 #: What astroquery.mast means by None: its get_cloud_uri, and get_cloud_uris with a map of URIs.
 _NONE = (
@@ -132,7 +125,7 @@ class CloudLocation:
         return hash(self.uri)
 
 
-def cloud_location(product: object) -> CloudLocation:
+def cloud_location(product: object, *, require: str | None = None) -> CloudLocation:
     """Say where a product is kept: in which bucket, or on the archive's own servers.
 
     Parameters
@@ -142,6 +135,9 @@ def cloud_location(product: object) -> CloudLocation:
         value itself, as text or parsed; an ``s3://`` URI; an HTTPS URL of S3, HEASARC,
         LAMBDA, IRSA or MAST; a path that MAST's path_lookup answered; a ``mast:`` URI of a
         Pan-STARRS stack.  In a row, ``cloud_access`` comes first, then the URL columns.
+    require : str, optional
+        ``"cloud"``, or the name of a region such as ``us-east-1``: of all places that the
+        product names, the first that is there, or an error.
 
     Returns
     -------
@@ -155,103 +151,70 @@ def cloud_location(product: object) -> CloudLocation:
         A ValueError that shows the offending text.  Also raised where there is neither a
         cloud copy nor a URL, where the URL leads to a DataLink table, and for ``mast:``
         URIs whose path only MAST knows; its `url` is then the address to follow.
+    RequirementError
+        A CloudLocationError: no place that the product names is where `require` asks for it.
     """
+    places = _places(product)
+    return next(places) if require is None else best_place(places, require)
+
+
+def _places(product: object) -> Iterator[CloudLocation]:
+    """Yield all places that a product names, the best first; at least one."""
     if isinstance(product, CloudLocation):
-        return product
-    row = _as_mapping(product)
+        yield product
+        return
+    row = as_mapping(product)
     if row is not None and not is_cloud_access(row):
-        return _from_row(row, product)
-    location = _from_value(product)
+        yield from _from_row(row, product)
+        return
+    found = _from_value(product)
     if product is None:
         raise CloudLocationError(_NONE)
-    if location is None:
+    if not found:
         raise CloudLocationError(f"neither a cloud copy nor a URL: {shortened(product)}")
-    return location
+    yield from found
 
 
-def _as_mapping(product: Any) -> Mapping[Any, Any] | None:
-    """Return the product by column names; None if it is not a row or a mapping."""
-    if isinstance(product, Mapping):
-        return product
-    dtype = getattr(product, "dtype", None)
-    names = getattr(product, "colnames", None) or getattr(dtype, "names", None)
-    return {name: product[name] for name in names} if names else None
-
-
-def _from_row(row: Mapping[Any, Any], product: object) -> CloudLocation:
+def _from_row(row: Mapping[Any, Any], product: object) -> Iterator[CloudLocation]:
     """Read a row: first its cloud_access, then its URLs, those of DataLink tables last."""
     cells = lower_names(row)
-    location = _from_value(cells.get("cloud_access"))
-    if location:
-        return location
-    urls = [text for cell in _url_cells(cells, product) if (text := _text(cell))]
-    linked = _linked_table(cells)
+    found = _from_value(cells.get("cloud_access"))
+    yield from found
+    urls = [text for cell in url_cells(cells, product) if (text := text_of(cell))]
+    linked = linked_table(cells)
     tables = [url for url in urls if url == linked or _is_datalink(url)]
     for url in urls:
-        if url not in tables and (location := _from_text(url)):
-            return location
+        places = [] if url in tables else _from_text(url)
+        found += places
+        yield from places
+    if found:
+        return
     if tables:
         raise _datalink_error(tables[0])
-    said = _text(cells.get("error_message"))
+    said = text_of(cells.get("error_message"))
     raise CloudLocationError(f"this row names neither a cloud copy nor a URL. {said}".rstrip())
 
 
-def _url_cells(cells: Mapping[str, object], product: Any) -> Iterator[object]:
-    """Yield the cells that hold the file's address, found by column name, then by UCD."""
-    yield from (cells.get(name) for name in _URL_COLUMNS)
-    if hasattr(product, "getbyucd"):  # a pyvo record
-        yield product.getbyucd(_URL_UCD)
-    for name, column in getattr(product, "columns", {}).items():  # a row of an astropy table
-        if (column.info.meta or {}).get("ucd") == _URL_UCD:
-            yield product[name]
+def _from_value(value: object) -> list[CloudLocation]:
+    """Read a cloud_access value, parsed or as text, or an address."""
+    return _by_openness(value) if is_cloud_access(value) else _from_text(text_of(value))
 
 
-def _linked_table(cells: Mapping[str, object]) -> str:
-    """Return access_url if the row says that a DataLink table is there; else an empty text."""
-    media_type = _text(cells.get("content_type")) or _text(cells.get("access_format"))
-    is_table = "content=datalink" in re.sub(r"[\s\"']", "", media_type).lower()
-    return _text(cells.get("access_url")) if is_table else ""
-
-
-def _from_value(value: object) -> CloudLocation | None:
-    """Read a cloud_access value, parsed or as text, or an address; None if it is empty."""
-    return _most_open(value) if is_cloud_access(value) else _from_text(_text(value))
-
-
-def _most_open(cloud_access: object) -> CloudLocation | None:
-    """Return the most open of the copies; None if there is none that anyone may read."""
+def _by_openness(cloud_access: object) -> list[CloudLocation]:
+    """Return the copies that anyone may read, the most open first."""
     copies = [_aws(*point) for point in access_points(cloud_access)]
     readable = [copy for copy in copies if copy.access != "none"]
-    return min(readable, key=lambda copy: ACCESS.index(copy.access), default=None)
+    return sorted(readable, key=lambda copy: ACCESS.index(copy.access))
 
 
-def _text(value: object) -> str:
-    """Return a cell's text; empty for None, a masked cell and NaN."""
-    if isinstance(value, bytes):
-        try:
-            value = value.decode()
-        except UnicodeDecodeError as error:
-            raise CloudLocationError(f"not UTF-8 text: {shortened(value)}") from error
-    if isinstance(value, str):
-        return "" if value.strip().lower() in EMPTY else value.strip()
-    if value is None or _is_masked(value) or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, os.PathLike):
-        raise CloudLocationError(f"a local file is not in the cloud: {os.fspath(value)!r}")
-    raise CloudLocationError(f"expected one row of a table, or text, not {shortened(value)}")
-
-
-def _is_masked(value: object) -> bool:
-    mask = getattr(value, "mask", False)
-    return getattr(mask, "ndim", 0) == 0 and bool(mask)
-
-
-def _from_text(text: str) -> CloudLocation | None:
-    """Read one text, whatever its form; None if it says that there is no cloud copy."""
+def _from_text(text: str) -> list[CloudLocation]:
+    """Read one text, whatever its form; nothing if it says that there is no cloud copy."""
     if not text:
-        return None
-    if text[0] in "{[":
-        return _most_open(parse(text))
+        return []
+    return _by_openness(parse(text)) if text[0] in "{[" else [_from_address(text)]
+
+
+def _from_address(text: str) -> CloudLocation:
     scheme = text.partition(":")[0].lower()
     if scheme in ("http", "https"):
         return _from_url(text)

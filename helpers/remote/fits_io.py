@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from helpers.cloud.location import CloudLocation, cloud_location
+from helpers.cloud.requirement import say_fall_back
 from helpers.compression.formats import decompress
 from helpers.errors import CompressionError, FitsError
 from helpers.remote.fits_cache import COMPRESSED_MAGIC, remote_fits
@@ -21,7 +22,7 @@ _COMPRESSED_NAMES = (".gz", ".z", ".bz2", ".xz", ".zst")
 Location = CloudLocation | str | Path
 
 
-def open_fits(location: Location) -> fits.HDUList:
+def open_fits(location: Location, *, require: str | None = None) -> fits.HDUList:
     """Open a FITS file; close it, or use it in a ``with`` block.
 
     Of a remote file only what is looked at is fetched, without the read-ahead of 50 MiB
@@ -33,6 +34,9 @@ def open_fits(location: Location) -> fits.HDUList:
     location : CloudLocation, str or pathlib.Path
         A cloud location, an ``s3://``, ``https://`` or ``http://`` address of an open
         product, or the path of a local file.
+    require : str, optional
+        ``"cloud"``, or the name of a region such as ``us-east-1``: read it from there, or not
+        at all; see `cloud_location`.
 
     Returns
     -------
@@ -47,7 +51,11 @@ def open_fits(location: Location) -> fits.HDUList:
         If it is compressed and damaged.
     FitsError
         If it is not a FITS file.
+    RequirementError
+        If it is not where `require` asks for it.
     """
+    if require is not None:
+        location = cloud_location(location, require=require)
     return open_file(location).open()
 
 
@@ -67,7 +75,9 @@ def open_file(location: Location) -> FitsFile:
 def _https_url(location: CloudLocation | str) -> str:
     if isinstance(location, str) and location.startswith(("http://", "https://")):
         return location
-    return cloud_location(location).https_url
+    place = cloud_location(location)
+    say_fall_back(place)
+    return place.https_url
 
 
 def _local_file(path: Path) -> FitsFile:

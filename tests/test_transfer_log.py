@@ -435,6 +435,21 @@ def test_the_exit_code_is_the_scripts(tmp_path: Path, ending: str, code: int, sa
     assert "0 requests, 0.00 MB" in done.stdout
 
 
+def test_a_cell_of_a_notebook_is_named_by_its_number() -> None:
+    cells = [
+        "from helpers import Transfer\nimport requests",
+        f"with Transfer() as transfer:\n    requests.get({EVENTS!r})",
+        "print(transfer.log[0].line, transfer.advice()[0].code)",
+    ]
+    program = "from IPython.core.interactiveshell import InteractiveShell as Shell\n" + "\n".join(
+        f"Shell.instance().run_cell({cell!r}, store_history=True)" for cell in cells
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == f"In[2]:2 requests.get({EVENTS!r})"
+
+
 def test_a_script_that_is_not_there_is_said_so(tmp_path: Path) -> None:
     done = profile(tmp_path / "nothing.py")
     assert done.returncode == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import textwrap
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from replicas import file_server
+from replicas import ROOT, file_server
 
 from helpers import Transfer
 from helpers.transfer.advice import Advice
@@ -532,3 +533,19 @@ def test_a_download_of_astroquery_from_its_own_server_is_named(run: Callable[...
     (advice,) = ran.found("archive's own server instead of the cloud")
     assert advice.line == ran.marked
     assert NAMES["STACK"] in advice.remedy
+
+
+@pytest.mark.parametrize("pitfall", [*PLANTED, "read across regions"])
+def test_a_pitfall_is_on_its_page(pitfall: str) -> None:
+    page = (ROOT / "docs" / "transfer.md").read_text(encoding="utf-8")
+    assert f"\n| {pitfall} | " in page
+
+
+def test_the_script_of_the_page_falls_into_what_the_page_says(run: Callable[..., Ran]) -> None:
+    page = (ROOT / "docs" / "transfer.md").read_text(encoding="utf-8")
+    script = page.partition("```python\n")[2].partition("```")[0]
+    said = re.findall(r"^my_script\.py:(\d+): (.*)$", page, re.MULTILINE)
+    advice = run(script).transfer.advice()
+    assert [(found.line.rpartition(":")[2], found.pitfall) for found in advice] == said
+    assert all(found.evidence.partition(" of rings")[0] in page for found in advice)
+    assert all(found.remedy in page and found.code in page for found in advice)

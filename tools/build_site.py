@@ -46,7 +46,7 @@ def lay_out(folder: Path) -> None:
         shutil.rmtree(folder)
     shutil.copytree(ROOT / "site", folder)
     shutil.copy(ROOT / "docs" / "crab.jpg", folder)
-    for page in ("helpers", "replica", "recordings", "offline_tests", "faults"):
+    for page in ("helpers", "transfer", "replica", "recordings", "offline_tests", "faults"):
         text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
         (folder / f"{page}.md").write_text(without_repository_links(text), encoding="utf-8")
     for name, facts in walkthroughs().items():

@@ -107,7 +107,7 @@ def _trace_of(script: Path, trace: TracebackType | None) -> TracebackType | None
 def _shown(transfer: Transfer) -> str:
     found = transfer.advice()
     lines = ["", repr(transfer.report()), ""]
-    lines += ["No pitfall was found."] if not found else [f"{len(found)} pitfalls:", ""]
+    lines += ["No pitfall was found."] if not found else [f"Pitfalls: {len(found)}", ""]
     return "\n".join([*lines, "\n\n".join(map(str, found)), ""])
 
 

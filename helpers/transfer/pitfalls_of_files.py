@@ -59,7 +59,7 @@ def read_ahead(facts: Facts) -> Iterator[Advice]:
             yield advise(
                 "read-ahead",
                 line,
-                f"{len(wasteful)} blocks moved {megabytes(moved)}; what was wanted of them takes "
+                f"blocks read ahead moved {megabytes(moved)}, and what was wanted of them takes "
                 f"{megabytes(needed)}",
                 _small_blocks(wasteful[0]),
                 bytes=moved - needed,

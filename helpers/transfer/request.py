@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -197,8 +198,15 @@ def shown_line(line: Line) -> str:
     filename, number = line
     if not filename:
         return ""
+    if cell := _cell(filename):
+        return f"{cell}:{number}"
     path = Path(filename)
-    if "ipykernel" in filename or filename.startswith("<ipython"):
-        return f"cell:{number}"
     here = Path.cwd()
     return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{number}"
+
+
+def _cell(filename: str) -> str:
+    """Name of a notebook's cell, as ``In[5]``; an empty text for any other file."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    named = shell.compile.format_code_name(filename) if shell else None
+    return str(named[1]) if named else ""

@@ -406,6 +406,21 @@ GOOD = {
         with session, ThreadPoolExecutor(6) as pool:
             images = list(pool.map(session.get, urls))
     """,
+    "all HDUs are used": """
+        from astropy.io import fits
+
+        options = {"block_size": 2**18}
+        with fits.open(LONG, use_fsspec=True, fsspec_kwargs=options) as hdus:
+            print([hdu.data.mean() for hdu in hdus if hdu.data is not None])
+    """,
+    "each step follows from the last one": """
+        import requests
+
+        page, session = 0, requests.Session()
+        while page < 6:
+            url = f"https://irsa.ipac.caltech.edu/ibe/sia/wise/allwise/p3am_cdd?POS=83.6,22&SIZE=0.{page}"
+            page += session.get(url).ok
+    """,
     "many cutouts of a whole file": """
         from pathlib import Path
         import s3fs
@@ -421,8 +436,8 @@ GOOD = {
 
 
 @pytest.mark.parametrize("way", GOOD)
-def test_a_good_way_is_left_in_peace(way: str, run: Callable[..., Ran]) -> None:
-    ran = run(GOOD[way])
+def test_a_good_way_is_left_in_peace(way: str, run: Callable[..., Ran], long_file: str) -> None:
+    ran = run(GOOD[way], LONG=long_file)
     assert ran.transfer.requests > 0
     assert list(map(str, ran.transfer.advice())) == []
 

@@ -70,9 +70,9 @@ def _load_clients() -> None:
 
 def _run(script: Path, arguments: list[str]) -> int:
     """Run a script as ``python`` would; return the exit code that it would have had."""
-    before = sys.argv, sys.path[0]
+    before = sys.argv, sys.path[:]
     sys.argv = [str(script), *arguments]
-    sys.path[0] = str(script.resolve().parent)
+    sys.path.insert(0, str(script.resolve().parent))
     try:
         runpy.run_path(str(script), run_name="__main__")
     except SystemExit as end:
@@ -84,7 +84,7 @@ def _run(script: Path, arguments: list[str]) -> int:
         traceback.print_exception(type(error), error, trace)
         return 1
     finally:
-        sys.argv, sys.path[0] = before
+        sys.argv, sys.path[:] = before
     return 0
 
 

@@ -82,10 +82,10 @@ class Transfer:
 
     @property
     def log(self) -> tuple[Request, ...]:
-        from helpers.transfer.request import request_of
+        from helpers.transfer.request import requests_of
 
         began = self._began[0] if self._began else 0.0
-        return tuple(request_of(record, began) for record in list(self._log.records))
+        return requests_of(list(self._log.records), began)
 
     def report(self) -> Report:
         """Say what was read: a line for each line of your code, file and part of the file.

@@ -30,7 +30,7 @@ FEW_REQUESTS = 4
 MANY_REQUESTS, SMALL_READ = 20, 2**19
 #: The same file as often as this from one line is opened for each target.
 OFTEN = 3
-#: So much, or a tenth, of the bytes may come twice: blocks overlap.
+#: So much, or half, of the bytes may come twice: blocks overlap.
 OVERLAP = 2**18
 #: To open a file once more may cost this share of the whole block: somebody looks around.
 SHARE = 0.05
@@ -175,7 +175,9 @@ def _starts(records: Sequence[Record]) -> dict[Lines, list[Record]]:
 
 def touched_twice(facts: Facts) -> Iterator[Advice]:
     """The same HDU fetched through several openings of a file, or back and forth through one."""
-    for records in facts.files.values():
+    for file, records in facts.files.items():
+        if not (file.layout.is_fits or file.layout.is_compressed):
+            continue
         starts = [found for found in _starts(records).values() if len(found) < OFTEN]
         again = sorted((x for found in starts for x in found), key=lambda record: record.began)[1:]
         for line, found in by_line(again).items():
@@ -185,7 +187,7 @@ def touched_twice(facts: Facts) -> Iterator[Advice]:
     for records in facts.openings.values():
         twice, moved = _came_twice(records), received(records)
         compressed = records[0].file.layout.is_compressed
-        if not compressed and sum(twice.values()) > max(OVERLAP, moved / 10):
+        if not compressed and sum(twice.values()) > max(OVERLAP, moved / 2):
             yield _read_back_and_forth(records, twice)
 
 
@@ -236,7 +238,9 @@ def all_headers(facts: Facts) -> Iterator[Advice]:
     """``info()``, ``len()`` or a name, which walk through the headers of a long file."""
     walks = [
         record
-        for records in facts.openings.values()
+        for opening, records in facts.openings.items()
+        # Who reads most of a file needs its headers too.
+        if opening.wanted < records[0].file.size / 2
         for record in records
         if how_of(record.caller.via) in _WALKS
     ]

@@ -16,6 +16,8 @@ from helpers.transfer.request import bucket_of, region_of
 
 #: Bytes from another region below this are cheap.
 WORTH = 1_000_000
+#: How the names of IRSA's open buckets begin.
+_OPEN = ("nasa-irsa-", "ipac-irsa-")
 #: Where AWS's own tools look for the region that they run in.
 _HERE = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
@@ -23,7 +25,7 @@ _HERE = ("AWS_REGION", "AWS_DEFAULT_REGION")
 def credentials(facts: Facts) -> Iterator[Advice]:
     """Credentials looked up for a bucket that is open to anyone."""
     signed = [record for record in facts.records if record.signed and bucket_of(record)]
-    open_buckets = [record for record in signed if bucket_of(record) in REGIONS]
+    open_buckets = [record for record in signed if _is_open(bucket_of(record))]
     asked = [record for record in facts.records if facts.kind(record) == "credentials"]
     if signed and not open_buckets:
         return  # they were needed
@@ -44,6 +46,10 @@ def credentials(facts: Facts) -> Iterator[Advice]:
             "s3fs.S3FileSystem(anon=True)  # boto3: config=Config(signature_version=UNSIGNED)",
             requests=1,
         )
+
+
+def _is_open(bucket: str) -> bool:
+    return bucket in REGIONS or bucket.startswith(_OPEN)
 
 
 def own_server(facts: Facts) -> Iterator[Advice]:

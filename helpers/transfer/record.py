@@ -59,6 +59,8 @@ class Opening:
     ----------
     spans : list of (int, int)
         The bytes that were wanted, in the order of the reads.
+    wanted : int
+        How many they are, those read again included.
     reads : dict
         Bytes by the lines of the user's code and by how astropy came to read them: ``data``,
         ``section``, ``info``, ``len``, ``in``, ``loop``, ``readall``, ``name``, or an empty text.
@@ -67,10 +69,12 @@ class Opening:
     def __init__(self, address: str) -> None:
         self.address = address
         self.spans: list[Range] = []
+        self.wanted = 0
         self.reads: dict[tuple[tuple[Line, ...], str], int] = {}
 
     def want(self, start: int, stop: int, caller: Caller) -> None:
         """Note that a range was wanted."""
+        self.wanted += stop - start
         if self.spans and self.spans[-1][1] == start:
             self.spans[-1] = (self.spans[-1][0], stop)
         else:

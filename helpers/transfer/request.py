@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from helpers.cloud.url_rules import REGIONS, parse_s3_url
+from helpers.remote.sparse_file import merge
 from helpers.transfer.callers import Line
 from helpers.transfer.fits_layout import Range
 from helpers.transfer.record import Record
@@ -91,18 +93,28 @@ class Request:
         return " + ".join(shown)
 
 
-def request_of(record: Record, began: float) -> Request:
-    """Return what is known of a request by now.
+def requests_of(records: Sequence[Record], began: float) -> tuple[Request, ...]:
+    """Return what is known of some requests by now.
 
     Parameters
     ----------
-    record : Record
-        What was seen of it.
+    records : sequence of Record
+        What was seen of them.
     began : float
         When the block began, by the same clock.
     """
+    opened = {record.opening for record in records if record.opening}
+    spans = {opening: merge(list(opening.spans), gap=0) for opening in opened}
+    return tuple(
+        _request_of(record, began, spans[record.opening] if record.opening else None)
+        for record in records
+    )
+
+
+def _request_of(record: Record, began: float, spans: list[Range] | None) -> Request:
     kind = kind_of(record)
     file = record.file
+    span = record.span if kind == "file" else None
     last = record.ended or record.began
     return Request(
         method=record.method,
@@ -113,9 +125,9 @@ def request_of(record: Record, began: float) -> Request:
         bytes=record.received,
         kind=kind,
         parts=tuple(parts_of(record)) if kind == "file" else (),
-        span=record.span if kind == "file" else None,
+        span=span,
         size=file.size,
-        wanted=wanted_of(record),
+        wanted=None if spans is None or span is None else overlap(spans, span),
         began=record.began - began,
         waited=max(0.0, (record.first or last) - record.began),
         ended=last - began,
@@ -173,13 +185,6 @@ def parts_of(record: Record) -> list[tuple[str, int]]:
     if layout.is_compressed:
         return [("file compressed as a whole", record.received)]
     return layout.parts(*span) if layout.is_fits else []
-
-
-def wanted_of(record: Record) -> int | None:
-    """How many bytes of what came were wanted; None where nothing tells."""
-    if record.opening is None or record.span is None:
-        return None
-    return overlap(record.opening.spans, record.span)
 
 
 def overlap(spans: list[Range], range_: Range) -> int:

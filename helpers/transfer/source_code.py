@@ -51,7 +51,7 @@ class Source:
     def takes_part(self, number: int) -> bool:
         """Whether an image that the line reads whole is needed in part only."""
         return any(
-            _begins_at(node, number) and self._is_partial(node) for node in ast.walk(self.tree)
+            _is_whole_on(node, number) and self._is_partial(node) for node in ast.walk(self.tree)
         )
 
     def cuts(self) -> list[int]:
@@ -137,12 +137,17 @@ def _parsed(text: str) -> Source | None:
 
 
 def in_loop(lines: tuple[Line, ...]) -> bool:
-    """Whether any of a user's lines, from the innermost out, runs again and again."""
-    for filename, number in lines:
-        source = source_of(filename)
-        if source is not None and source.loops(number):
-            return True
-    return False
+    """Whether a user's line, or one that leads to it, runs for each of some things.
+
+    A ``while`` waits for something, or takes its next step from the last one.
+    """
+    loops = [
+        loop
+        for filename, number in lines
+        if (source := source_of(filename)) is not None
+        for loop in source.loops(number)
+    ]
+    return any(not isinstance(loop, ast.While) for loop in loops)
 
 
 def takes_part(line: Line) -> bool:
@@ -164,7 +169,7 @@ def _within(number: int, first: ast.AST, last: ast.AST) -> bool:
     return getattr(first, "lineno", 0) <= number <= (getattr(last, "end_lineno", 0) or 0)
 
 
-def _begins_at(node: ast.AST, number: int) -> bool:
+def _is_whole_on(node: ast.AST, number: int) -> bool:
     return _is_whole(node) and _within(number, node, node)
 
 

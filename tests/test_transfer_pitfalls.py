@@ -288,7 +288,9 @@ def test_a_range_spares_the_question_before_each_read(run: Callable[..., Ran]) -
     """
     pitfall = "metadata asked for before each read"
     before, after = (run(script.replace("START", start)) for start in ("", ", start=0"))
-    assert [advice.line for advice in before.found(pitfall)] == [before.marked]
+    # Older s3fs did not ask, whatever it was told.
+    asked = before.transfer.requests > 3
+    assert [advice.line for advice in before.found(pitfall)] == [before.marked] * asked
     assert after.transfer.requests == len(after.transfer.log) == 3
     assert after.transfer.advice() == []
 

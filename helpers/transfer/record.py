@@ -107,9 +107,17 @@ def address_of(url: str) -> str:
         return url
     try:
         found = parse_s3_url(url)
-    except UnicodeDecodeError:
+    except ValueError:  # not UTF-8, or no URL at all: its sender will say so
         found = None
     return f"s3://{found[0]}/{found[1]}" if found else url.partition("#")[0]
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL; an empty text if it has none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 class Record:
@@ -129,7 +137,7 @@ class Record:
 
     def __init__(self, method: str, url: str, caller: Caller, file: RemoteFile) -> None:
         self.method, self.url, self.caller, self.file = method, url, caller, file
-        self.host = urlsplit(url).hostname or ""
+        self.host = host_of(url)
         self.opening = opening.get()
         self.began, self.first, self.ended = time.perf_counter(), 0.0, 0.0
         self.start: int | None = None
@@ -175,7 +183,8 @@ class Record:
             self.base, self.file.size = int(match[1]), int(match[2])
         elif status == 200:
             length = headers.get("Content-Length") or ""
-            self.base, self.file.size = 0, int(length) if length.isdecimal() else 0
+            self.base = 0
+            self.file.size = int(length) if length.isdecimal() else self.file.size
 
     def receive(self, data: bytes | memoryview) -> None:
         """Note a piece of the body; the parser of aiohttp may bring one before the head."""

@@ -119,7 +119,7 @@ def _request_of(record: Record, began: float, spans: list[Range] | None) -> Requ
     return Request(
         method=record.method,
         url=record.url,
-        file=file.name if kind == "file" else urlsplit(record.url).hostname or file.name,
+        file=file.name if kind == "file" else record.host or file.name,
         range=None if record.start is None else (record.start, record.stop),
         status=record.status,
         bytes=record.received,

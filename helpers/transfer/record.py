@@ -23,6 +23,9 @@ _HOW = {
     "HDUList.__iter__": "loop",
     "HDUList.readall": "readall",
     "HDUList.index_of": "name",
+    # Images only: a table has no ``.section``.
+    "_ImageBaseHDU.data": "data",
+    "CompImageHDU.data": "data",
 }
 
 
@@ -95,8 +98,6 @@ def how_of(via: tuple[str, ...]) -> str:
             return _HOW[name]
         if name.endswith("Section.__getitem__"):
             return "section"
-        if name.endswith(("HDU.data", "_ImageBaseHDU.data")):
-            return "data"
     return ""
 
 

@@ -13,6 +13,8 @@ _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 #: What tells of an image without taking its pixels.
 _FACTS = {"shape", "dtype", "ndim", "size", "nbytes"}
+#: What gives an image like it.
+_COPIES = {"copy", "astype", "squeeze"}
 #: What takes a part of an image that it is given as the first argument.
 _PART_TAKERS = {"Cutout2D", "extract_array"}
 #: How many functions an image is followed into.
@@ -78,40 +80,50 @@ class Source:
         if isinstance(parent, ast.Subscript) and parent.value is node:
             return ["part" if _has_slice(parent.slice) else "all"]
         if isinstance(parent, ast.Attribute):
+            call = self.parents.get(parent)
+            if parent.attr in _COPIES and isinstance(call, ast.Call):
+                return self._uses(call, depth)
             return ["fact" if parent.attr in _FACTS else "all"]
         if isinstance(parent, ast.keyword):
             node, parent = parent, self.parents.get(parent)
         if isinstance(parent, ast.Call) and node is not parent.func:
             return self._uses_as_argument(parent, node, depth)
-        if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name):
-            return self._uses_of_name(self._scope(node), parent.targets[0].id, depth)
+        if isinstance(parent, ast.Assign) and (name := _first_name(parent.targets[0])):
+            return self._uses_of_name(name, self._scope(node), parent.lineno, depth)
         return ["all"]
 
     def _uses_as_argument(self, call: ast.Call, node: ast.AST, depth: int) -> list[str]:
-        name = _name_called(call)
+        called = _name_called(call)
         first = call.args[:1] == [node] or (isinstance(node, ast.keyword) and node.arg == "data")
-        if name in _PART_TAKERS:
+        if called in _PART_TAKERS:
             return ["part" if first else "fact"]
-        for function in ast.walk(self.tree) if depth else ():
-            if isinstance(function, ast.FunctionDef) and function.name == name:
-                names = [argument.arg for argument in function.args.args]
-                if isinstance(node, ast.keyword) and node.arg in names:
-                    return self._uses_of_name(function, node.arg, depth - 1)
-                if node in call.args and call.args.index(node) < len(names):
-                    return self._uses_of_name(function, names[call.args.index(node)], depth - 1)
+        functions = [
+            function
+            for function in ast.walk(self.tree)
+            if isinstance(function, ast.FunctionDef) and function.name == called
+        ]
+        for function in functions if depth else []:
+            if name := _parameter(function, call, node):
+                return self._uses_of_name(name, function, function.lineno, depth - 1)
         return ["all"]
 
-    def _uses_of_name(self, scope: ast.AST, name: str, depth: int) -> list[str]:
+    def _uses_of_name(self, name: str, scope: ast.AST, number: int, depth: int) -> list[str]:
+        """Say what becomes of an image that has got a name on a line."""
         loads = [
             node
             for node in ast.walk(scope)
             if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
         ]
-        # A name that is only passed on under another one is not followed any further.
-        return [
-            "all" if isinstance(self.parents.get(load), ast.Assign) else use
+        around = set(self.loops(number))
+        # Many parts may be all of it, and a second name is not followed.
+        lost = [
+            load
             for load in loads
-            for use in self._uses(load, depth)
+            if set(self.loops(load.lineno)) - around
+            or isinstance(self.parents.get(load), ast.Assign)
+        ]
+        return ["all"] * len(lost) + [
+            use for load in loads if load not in lost for use in self._uses(load, depth)
         ]
 
     def _scope(self, node: ast.AST) -> ast.AST:
@@ -177,6 +189,22 @@ def _is_whole(node: ast.AST) -> bool:
     return _name_called(node) == "getdata" or (
         isinstance(node, ast.Attribute) and node.attr == "data" and isinstance(node.ctx, ast.Load)
     )
+
+
+def _first_name(target: ast.AST) -> str:
+    """Return the name that an image gets: the first of several, as of ``getdata`` with header."""
+    if isinstance(target, ast.Tuple) and target.elts:
+        target = target.elts[0]
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _parameter(function: ast.FunctionDef, call: ast.Call, node: ast.AST) -> str:
+    """Return the name under which a function gets an argument of a call."""
+    names = [argument.arg for argument in function.args.args]
+    if isinstance(node, ast.keyword):
+        return node.arg if node.arg in names else ""
+    number = call.args.index(node) if isinstance(node, ast.expr) and node in call.args else 99
+    return names[number] if number < len(names) else ""
 
 
 def _name_called(node: ast.AST) -> str:

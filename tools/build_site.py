@@ -35,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     source = folder.with_name(f"{folder.name}-source")
     lay_out(source)
     code = sphinx(["-b", "html", "-W", "--keep-going", "-q", str(source), str(folder)])
+    for page in (folder / "notebooks").glob("*.html"):
+        page.write_text(with_plain_summaries(page.read_text(encoding="utf-8")), encoding="utf-8")
     if code == 0:
         sys.stdout.write(f"site: {folder / 'index.html'}\n")
     return code
@@ -58,6 +60,19 @@ def lay_out(folder: Path) -> None:
     )
     _fill(folder / "api.md", names="\n".join(f"   {name}" for name in helpers.__all__))
     _fill(folder / "guide" / "cost.md", costs=costs(), regions=regions())
+
+
+def with_plain_summaries(html: str) -> str:
+    """Let the summaries of hidden cells be named by their text, not by myst-nb's label.
+
+    A name that differs from the text is wrong for those who speak what they see (WCAG 2.5.3).
+    """
+    html = html.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+    return re.sub(r"<summary>.*?</summary>", _without_paragraphs, html, flags=re.DOTALL)
+
+
+def _without_paragraphs(summary: re.Match[str]) -> str:
+    return summary[0].replace("<p ", "<span ").replace("</p>", "</span>")
 
 
 def without_repository_links(text: str) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import fsspec.config
 import pytest
+from astropy.config import set_temp_cache
+from closing_session import ClosingSession
 from hypothesis import settings
 from replicas import RunningReplica, replica
 
@@ -28,3 +30,17 @@ def shared_replica(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running
         yield running
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(scope="module")
+def vocabularies_stay_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what pyvo downloads out of the user's own cache."""
+    with set_temp_cache(tmp_path_factory.mktemp("astropy")):
+        yield
+
+
+@pytest.fixture
+def session() -> Iterator[ClosingSession]:
+    """A session for pyvo whose connections end with the test."""
+    with ClosingSession() as session:
+        yield session

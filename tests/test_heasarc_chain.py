@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 import pyvo
 import requests
 from astropy import units as u
-from astropy.config.paths import set_temp_cache
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
@@ -28,11 +26,7 @@ CRAB = SkyCoord(83.63321, 22.01446, unit="deg")
 RASS = "rosat/data/pspc/processed_data/900000/rs931315n00"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def vocabularies_stay_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what pyvo downloads out of the user's own cache."""
-    with set_temp_cache(tmp_path_factory.mktemp("astropy")):
-        yield
+pytestmark = pytest.mark.usefixtures("vocabularies_stay_here")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ import ast
 import gzip
 import io
 import json
-from collections.abc import Iterator
 from importlib.resources import files
 from urllib.parse import quote
 
@@ -14,7 +13,6 @@ import pytest
 import pyvo
 import requests
 from astropy import units as u
-from astropy.config.paths import set_temp_cache
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.io.votable import parse
@@ -35,11 +33,7 @@ CRAB = SkyCoord(83.63321, 22.01446, unit="deg")
 CAS_A = SkyCoord(350.8664, 58.8117, unit="deg")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def vocabularies_stay_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what pyvo downloads out of the user's own cache."""
-    with set_temp_cache(tmp_path_factory.mktemp("astropy")):
-        yield
+pytestmark = pytest.mark.usefixtures("vocabularies_stay_here")
 
 
 @pytest.fixture(scope="module")

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import pyvo
-from astropy.config.paths import set_temp_cache
 from closing_session import ClosingSession
 
 URL = "https://irsa.ipac.caltech.edu/TAP"
 CRAB = "POINT('ICRS', 83.63321, 22.01446)"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def vocabularies_stay_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what pyvo downloads out of the user's own cache."""
-    with set_temp_cache(tmp_path_factory.mktemp("astropy")):
-        yield
-
-
-@pytest.fixture
-def session() -> Iterator[ClosingSession]:
-    with ClosingSession() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("vocabularies_stay_here")
 
 
 @pytest.fixture

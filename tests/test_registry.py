@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 from importlib.resources import files
 
 import pytest
 import pyvo
 import requests
 from astropy import units as u
-from astropy.config.paths import set_temp_cache
 from astropy.io.votable import parse
 from pyvo import registry
 from pyvo.io.vosi import parse_capabilities
@@ -26,11 +24,7 @@ TWOMASS = "ivo://irsa.ipac/2mass/images/asky"
 RECORDED = files("pyvo").joinpath("registry/tests/data")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def vocabularies_stay_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what pyvo downloads out of the user's own cache."""
-    with set_temp_cache(tmp_path_factory.mktemp("astropy")):
-        yield
+pytestmark = pytest.mark.usefixtures("vocabularies_stay_here")
 
 
 @pytest.fixture(params=["with UNION", "without UNION"])

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import pytest
 import pyvo
 import requests
-from astropy.config.paths import set_temp_cache
 from astropy.io import fits
 from astropy.io.votable import parse
 from astroquery.heasarc import Heasarc
@@ -33,11 +32,7 @@ each_table = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def vocabularies_stay_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what pyvo downloads out of the user's own cache."""
-    with set_temp_cache(tmp_path_factory.mktemp("astropy")):
-        yield
+pytestmark = pytest.mark.usefixtures("vocabularies_stay_here")
 
 
 @pytest.fixture

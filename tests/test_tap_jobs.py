@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from xml.etree import ElementTree
 
 import pytest
 import pyvo
 import requests
-from astropy.config.paths import set_temp_cache
 from closing_session import ClosingSession
 from pyvo.dal import TAPService
 from starlette.datastructures import MultiDict
@@ -27,17 +25,7 @@ REGISTRY = "http://reg.g-vo.org/tap"
 ENDLESS = "SELECT COUNT(*) FROM " + ", ".join(f"chanmaster AS t{n}" for n in range(12))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def vocabularies_stay_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what pyvo downloads out of the user's own cache."""
-    with set_temp_cache(tmp_path_factory.mktemp("astropy")):
-        yield
-
-
-@pytest.fixture
-def session() -> Iterator[ClosingSession]:
-    with ClosingSession() as session:
-        yield session
+pytestmark = pytest.mark.usefixtures("vocabularies_stay_here")
 
 
 @pytest.fixture

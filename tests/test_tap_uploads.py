@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import pyvo
 import requests
-from astropy.config.paths import set_temp_cache
 from astropy.io.votable import from_table, parse
 from astropy.table import MaskedColumn, Table
 from closing_session import ClosingSession
@@ -24,11 +23,7 @@ NEAR = (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def vocabularies_stay_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what pyvo downloads out of the user's own cache."""
-    with set_temp_cache(tmp_path_factory.mktemp("astropy")):
-        yield
+pytestmark = pytest.mark.usefixtures("vocabularies_stay_here")
 
 
 @pytest.fixture

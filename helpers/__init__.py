@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # what editors and type checkers see
     from helpers.image_cutouts import Cutout as Cutout
     from helpers.image_cutouts import cutout as cutout
     from helpers.image_cutouts import cutouts as cutouts
+    from helpers.image_cutouts import iter_cutouts as iter_cutouts
     from helpers.remote.fits_io import open_fits as open_fits
     from helpers.transfer import Transfer as Transfer
     from helpers.wcs import celestial_wcs as celestial_wcs
@@ -54,7 +55,7 @@ _MODULES = {
         "SourceError",
     ],
     "figures": ["show_figure", "show_image"],
-    "image_cutouts": ["Cutout", "cutout", "cutouts"],
+    "image_cutouts": ["Cutout", "cutout", "cutouts", "iter_cutouts"],
     "remote.fits_io": ["open_fits"],
     "transfer": ["Transfer"],
     "wcs": ["celestial_wcs"],

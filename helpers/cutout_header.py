@@ -44,18 +44,39 @@ def cutout_header(header: fits.Header, part: Part) -> fits.Header:
     part : Part
         Which part.
     """
-    from astropy.io import fits
+    return PartHeaders(header, part.axes).of(part)
 
-    moved = fits.Header(_cards(header, part.axes))
-    _move(moved, 1, part.columns.start)
-    _move(moved, 2, part.rows.start)
-    moved["NAXIS"] = 2
-    moved["NAXIS2"], moved["NAXIS1"] = part.shape
-    for keyword in filter(_NUMBER_OF_AXES.fullmatch, list(moved)):
-        moved[keyword] = 2
-    if any(map(_TABLE.fullmatch, header)):
-        moved.add_history("Look-up tables of the distortion are left out: they are other HDUs")
-    return moved
+
+class PartHeaders:
+    """The headers of many parts of an image: what all of them share is found once.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Header of the image.
+    axes : tuple of int
+        Numbers of its celestial axes.
+    """
+
+    def __init__(self, header: fits.Header, axes: tuple[int, ...]) -> None:
+        from astropy.io import fits
+
+        shared = fits.Header(_cards(header, axes))
+        shared["NAXIS"] = 2
+        for keyword in filter(_NUMBER_OF_AXES.fullmatch, list(shared)):
+            shared[keyword] = 2
+        if any(map(_TABLE.fullmatch, header)):
+            shared.add_history("Look-up tables of the distortion are left out: they are other HDUs")
+        self._shared = shared
+        self._letters = sorted({match["letter"] for key in shared if (match := _match(key))})
+
+    def of(self, part: Part) -> fits.Header:
+        """Return the header of a part, as `cutout_header` does."""
+        moved = self._shared.copy()
+        _move(moved, 1, part.columns.start, self._letters)
+        _move(moved, 2, part.rows.start, self._letters)
+        moved["NAXIS2"], moved["NAXIS1"] = part.shape
+        return moved
 
 
 def _cards(header: fits.Header, axes: tuple[int, ...]) -> Iterator[fits.Card]:
@@ -101,10 +122,9 @@ def _mixed(header: fits.Header, axes: tuple[int, ...]) -> set[str]:
     return letters
 
 
-def _move(header: fits.Header, axis: int, first: int) -> None:
+def _move(header: fits.Header, axis: int, first: int, letters: list[str]) -> None:
     """Count the pixels of an axis from `first` on, in every WCS; without a card, CRPIX is 0."""
-    letters = {match["letter"] for key in header if (match := _match(key))}
-    for letter in sorted(letters):
+    for letter in letters:
         keyword = f"CRPIX{axis}{letter}"
         header[keyword] = header.get(keyword, 0.0) - first
     for keyword, sign in ((f"CNPIX{axis}", 1), (f"LTV{axis}", -1)):

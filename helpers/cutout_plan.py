@@ -29,17 +29,19 @@ class Part:
         Numbers of these axes in the header, x before y.
     rows, columns : slice
         The part, from 0.
-    wcs : astropy.wcs.WCS
-        Celestial WCS of the part.
-    partial : bool
-        Whether the image ends before what was asked for does.
+    asked : tuple of slice
+        The rows and columns that were asked for; they may begin before 0 or end behind the image.
     """
 
     axes: tuple[int, ...]
     rows: slice
     columns: slice
-    wcs: WCS
-    partial: bool
+    asked: tuple[slice, slice]
+
+    @property
+    def partial(self) -> bool:
+        """Whether the image ends before what was asked for does."""
+        return (self.rows, self.columns) != self.asked
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -86,6 +88,7 @@ def plan(
     wcs: WCS,
     position: SkyCoord,
     size: Quantity | int,
+    pixel: tuple[float, float] | None = None,
 ) -> Part:
     """Work out which part of an image a cutout is.
 
@@ -101,6 +104,8 @@ def plan(
         That of the image on these axes.
     position, size
         As for `helpers.cutout`.
+    pixel : tuple of float, optional
+        x and y of the position, where they are known already.
 
     Raises
     ------
@@ -114,14 +119,17 @@ def plan(
     if wcs.has_distortion and axes != (1, 2):
         raise FitsError(f"{name} has a distortion, but its celestial axes are {axes}", name)
     height, width = (shape[-axis] for axis in reversed(axes))
-    x, y = _pixel(name, (height, width), wcs, position, size)
-    asked = _pixels(name, wcs, size)
+    x, y = pixel or _pixel(name, (height, width), wcs, position, size)
+    shape_asked = pixels_of_size(name, wcs, size)
     try:
-        (rows, columns), _ = overlap_slices((height, width), asked, (y, x), mode="trim")
+        parts, inner = overlap_slices((height, width), shape_asked, (y, x), mode="partial")
     except (NoOverlapError, ValueError) as error:
         raise _outside(name, (height, width), wcs, position, size) from error
-    got = rows.stop - rows.start, columns.stop - columns.start
-    return Part(axes, rows, columns, wcs.slice((rows, columns)), got != asked)
+    starts = [part.start - within.start for part, within in zip(parts, inner, strict=True)]
+    rows, columns = (
+        slice(start, start + length) for start, length in zip(starts, shape_asked, strict=True)
+    )
+    return Part(axes, parts[0], parts[1], (rows, columns))
 
 
 def _pixel(
@@ -141,8 +149,14 @@ def _pixel(
         ) from error
 
 
-def _pixels(name: str, wcs: WCS, size: Quantity | int) -> tuple[int, int]:
-    """Height and width in pixels; an angle is measured along each axis."""
+def pixels_of_size(name: str, wcs: WCS, size: Quantity | int) -> tuple[int, int]:
+    """Return height and width in pixels; an angle is measured along each axis.
+
+    Raises
+    ------
+    CutoutError
+        If either is less than half a pixel.
+    """
     import numpy as np
 
     lengths = list(size) if isinstance(size, list | tuple) else list(np.atleast_1d(size))

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import reprlib
-from collections.abc import Iterable
-from concurrent.futures import Executor, Future, as_completed
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from helpers.cutout_header import cutout_header
 from helpers.cutout_plan import check_arguments, plan, slices_of
-from helpers.errors import ArchiveAccessError, CutoutError, FitsError
-from helpers.remote.byte_ranges import Slices
-from helpers.remote.cancellation import cancellable_threads
-from helpers.remote.fits_file import FitsFile, message_of, reading
+from helpers.errors import ArchiveAccessError
+from helpers.image_hdu import HduName, find_image, read_part
+from helpers.remote.fits_file import reading
 from helpers.remote.fits_io import Location, open_file
 from helpers.remote.http import FileChangedError
-from helpers.remote.sparse_file import MERGE_GAP
 from helpers.wcs import celestial_axes, celestial_wcs
 
 if TYPE_CHECKING:
@@ -25,11 +22,6 @@ if TYPE_CHECKING:
     from astropy.io import fits
     from astropy.units import Quantity
     from astropy.wcs import WCS
-
-#: Threads of `cutouts`: they wait for the network most of the time.
-THREADS = 32
-
-HduName = int | str | tuple[str, int]
 
 
 @dataclass(frozen=True)
@@ -49,6 +41,11 @@ class Cutout:
         Whether the image ended before the cutout did, so that `data` is smaller than asked.
     url : str
         Where the image is.
+    asked : tuple of slice
+        Rows and columns that were asked for, counted in the image from 0; they may begin before
+        it, or end behind it.
+    etag : str
+        What the server calls this version of the image's file; empty where none does.
     """
 
     data: np.ndarray
@@ -56,6 +53,8 @@ class Cutout:
     header: fits.Header
     partial: bool
     url: str
+    asked: tuple[slice, slice]
+    etag: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,7 +67,15 @@ class Cutout:
         except ValueError:
             # wcslib cannot write the WCS of a photographic plate, but the header has it.
             wcs = celestial_wcs, (self.header,)
-        return _restored, (self.data, wcs, self.header, self.partial, self.url)
+        return _restored, (
+            self.data,
+            wcs,
+            self.header,
+            self.partial,
+            self.url,
+            self.asked,
+            self.etag,
+        )
 
 
 def _restored(data: np.ndarray, wcs: tuple[Any, ...], *rest: Any) -> Cutout:
@@ -132,60 +139,19 @@ def _cut(
 ) -> Cutout:
     file = open_file(location)
     with file.open() as hdus, reading(file.name):
-        number, image = _find_image(file.name, hdus, hdu)
+        number, image = find_image(file.name, hdus, hdu)
         axes, wcs = celestial_axes(image.header), file.wcs(number, hdus)
         part = plan(file.name, image.shape, axes, wcs, position, size)
-        data = _read(file, number, image, slices_of(file.name, image.shape, part, plane))
+        data = read_part(file, number, image, slices_of(file.name, image.shape, part, plane))
         return Cutout(
             data=data.reshape(part.shape).copy(),
-            wcs=part.wcs,
+            wcs=wcs.slice((part.rows, part.columns)),
             header=cutout_header(image.header, part),
             partial=part.partial,
             url=file.name,
+            asked=part.asked,
+            etag=file.etag,
         )
-
-
-def _find_image(name: str, hdus: fits.HDUList, wanted: HduName | None) -> tuple[int, Any]:
-    """Return number and HDU of the wanted image, or of the first one with a place on the sky."""
-    if wanted is not None:
-        number = _number_of(name, hdus, wanted)
-        if _is_on_the_sky(hdus[number]):
-            return number, hdus[number]
-        raise FitsError(f"{name} has no image with celestial coordinates in HDU {wanted!r}", name)
-    for number, hdu in enumerate(hdus):
-        if _is_on_the_sky(hdu):
-            return number, hdu
-    raise FitsError(f"{name} has no image with celestial coordinates", name)
-
-
-def _number_of(name: str, hdus: fits.HDUList, wanted: HduName) -> int:
-    try:
-        number: int = hdus.index_of(wanted)
-        # Reads as far as this one, which a number alone does not.
-        hdus[number]
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise FitsError(f"{name} has no HDU {wanted!r}: {message_of(error)}", name) from error
-    return number
-
-
-def _is_on_the_sky(hdu: Any) -> bool:
-    return hdu.is_image and bool(celestial_axes(hdu.header)) and 0 not in hdu.shape
-
-
-def _read(file: FitsFile, number: int, image: Any, slices: Slices) -> np.ndarray:
-    """Fetch and decode a part of an image; whole rows where they are fetched as one anyway.
-
-    astropy reads whole rows at once, but parts of rows one by one.
-    """
-    from astropy.io import fits
-
-    rows, columns = slices, slice(None)
-    row_bytes = image.shape[-1] * abs(image.header["BITPIX"]) // 8
-    if not isinstance(image, fits.CompImageHDU) and row_bytes <= MERGE_GAP:
-        rows, columns = (*slices[:-1], slice(0, image.shape[-1])), slices[-1]
-    file.prefetch(number, image, rows)
-    pixels: np.ndarray = image.section[rows][..., columns]
-    return pixels
 
 
 def cutouts(
@@ -193,10 +159,12 @@ def cutouts(
     size: Quantity | int,
     *,
     hdu: HduName | None = None,
-    executor: Executor | None = None,
+    executor: Executor | Any = None,
     progress: bool = True,
 ) -> list[Cutout | ArchiveAccessError]:
     """Cut many stamps, many at once; one that fails does not spoil the others.
+
+    Each byte that several stamps need is read once.
 
     Parameters
     ----------
@@ -206,9 +174,8 @@ def cutouts(
         As for `cutout`.
     hdu : int, str or tuple, optional
         As for `cutout`.
-    executor : concurrent.futures.Executor, optional
-        Where the work is done: threads (the default), processes, or
-        ``dask.distributed.Client.get_executor()`` for a cluster.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        Where the work is done: threads of this process (the default), processes, or a cluster.
     progress : bool
         Whether to show a progress bar.
 
@@ -224,68 +191,41 @@ def cutouts(
         At once, if interrupted: what is under way is given up, and nothing else begins.
     """
     wanted = list(targets)
-    if executor is not None:
-        return _cut_all(executor, wanted, size, hdu, progress)
-    with cancellable_threads(THREADS) as threads:
-        return _cut_all(threads, wanted, size, hdu, progress)
+    ready = iter_cutouts(wanted, size, hdu=hdu, executor=executor, progress=progress)
+    outcomes = dict(ready)
+    return [outcomes[number] for number in range(len(wanted))]
 
 
-def _cut_all(
-    executor: Executor,
-    targets: list[Any],
+def iter_cutouts(
+    targets: Iterable[tuple[Location, SkyCoord]],
     size: Quantity | int,
-    hdu: HduName | None,
-    progress: bool,
-) -> list[Cutout | ArchiveAccessError]:
-    futures: list[Future[Cutout]] = []
-    try:
-        for target in targets:
-            futures.append(_submit(executor, target, size, hdu))
-        _watch(futures, progress=progress)
-    except BaseException:
-        # The executor may be someone else's, and go on: it begins no more of these.
-        for future in futures:
-            future.cancel()
-        raise
-    return [_outcome(*pair) for pair in zip(targets, futures, strict=True)]
+    *,
+    hdu: HduName | None = None,
+    executor: Executor | Any = None,
+    progress: bool = True,
+) -> Iterator[tuple[int, Cutout | ArchiveAccessError]]:
+    """Cut many stamps as `cutouts` does, and yield each when it is ready.
 
+    Only what is under way is held in memory.  Nothing more is read while you do not ask for
+    the next one.
 
-def _submit(
-    executor: Executor, target: Any, size: Quantity | int, hdu: HduName | None
-) -> Future[Cutout]:
-    try:
-        return executor.submit(_cut_target, target, size, hdu)
-    # Broad, because executors differ: broken, or unable to send this target to their workers.
-    except Exception as error:  # noqa: BLE001
-        failed: Future[Cutout] = Future()
-        failed.set_exception(error)
-        return failed
+    Parameters
+    ----------
+    targets, size, hdu, executor, progress
+        As for `cutouts`.
 
-
-def _cut_target(target: Any, size: Quantity | int, hdu: HduName | None) -> Cutout:
-    try:
-        location, position = target
-    except (TypeError, ValueError) as error:
-        message = f"a target is a location and a position, not {reprlib.repr(target)}"
-        raise CutoutError(message) from error
-    return cutout(location, position, size, hdu=hdu)
-
-
-def _watch(futures: list[Future[Cutout]], *, progress: bool) -> None:
+    Yields
+    ------
+    number : int
+        Which of the targets, counted from 0; they come in any order.
+    outcome : Cutout or ArchiveAccessError
+        Its cutout, or the exception that says why there is none.
+    """
     from tqdm import tqdm
 
-    done = as_completed(futures)
-    for _ in tqdm(done, total=len(futures), desc="cutouts", unit="", disable=not progress):
-        pass
+    from helpers.bulk.executors import cut_anywhere
+    from helpers.bulk.targets import Wanted
 
-
-def _outcome(target: Any, future: Future[Cutout]) -> Cutout | ArchiveAccessError:
-    try:
-        return future.result()
-    except ArchiveAccessError as error:
-        return error
-    # Broad, because whatever became of one target must not cost the others their cutouts.
-    except Exception as error:  # noqa: BLE001
-        failed = CutoutError(f"{reprlib.repr(target)} could not be cut out: {message_of(error)}")
-        failed.__cause__ = error
-        return failed
+    given = list(targets)
+    ready = cut_anywhere(executor, given, Wanted(size, hdu))
+    yield from tqdm(ready, total=len(given), desc="cutouts", unit="", disable=not progress)

@@ -27,12 +27,15 @@ class FitsFile:
     ----------
     name : str
         Its path or address, for messages.
-    source : pathlib.Path or binary file
-        The bytes, as astropy takes them.
+    source : pathlib.Path, bytes or binary file
+        Where the bytes are, or they themselves.
+    etag : str
+        What the server calls this version of the file; empty where none does.
     """
 
-    def __init__(self, name: str, source: Path | io.BytesIO | SparseFile) -> None:
+    def __init__(self, name: str, source: Path | bytes | SparseFile, etag: str = "") -> None:
         self.name = name
+        self.etag = etag
         self._source = source
 
     def open(self) -> fits.HDUList:
@@ -45,8 +48,9 @@ class FitsFile:
         """
         from astropy.io import fits
 
+        source = self._source
         with reading(self.name):
-            return fits.open(self._source)
+            return fits.open(io.BytesIO(source) if isinstance(source, bytes) else source)
 
     def wcs(self, number: int, hdus: fits.HDUList) -> WCS:
         """Return the celestial WCS of the HDU with this number, for this caller alone."""
@@ -54,6 +58,10 @@ class FitsFile:
 
     def prefetch(self, number: int, image: Any, slices: Slices) -> None:
         """Fetch the bytes under a part of an image at once: here nothing, they are there."""
+
+    def ranges(self, number: int, image: Any, slices: Slices) -> list[Range]:
+        """Return the ranges of bytes under a part of an image that must be fetched: none."""
+        return []
 
 
 class RemoteFitsFile(FitsFile):
@@ -63,7 +71,8 @@ class RemoteFitsFile(FitsFile):
         self._remote = remote
         self._remembered = remote.remembered()
         self._file = self._view(self._remembered.chunks)
-        super().__init__(remote.url, self._file)
+        self._tables: dict[int, tuple[Any, bytes]] = {}
+        super().__init__(remote.url, self._file, self._file.version.etag)
 
     def _view(self, chunks: Sequence[Chunk]) -> SparseFile:
         return SparseFile(self._remote.url, chunks, self._invalidate)
@@ -71,32 +80,68 @@ class RemoteFitsFile(FitsFile):
     def _invalidate(self) -> None:
         self._remote.invalidate(self._remembered)
 
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return self._file.size
+
+    @property
+    def beginning(self) -> Chunk:
+        """The file's beginning, which was read first."""
+        return self._file.chunks[0]
+
+    def fetch(self, start: int, stop: int) -> Chunk:
+        """Fetch a range of this version of the file; see `SparseFile.fetch`."""
+        return self._file.fetch(start, stop)
+
+    def confirm(self) -> None:
+        """Make sure that this is still the file that is known; see `SparseFile.confirm`."""
+        self._file.confirm()
+
+    def open_with(self, chunks: Sequence[Chunk]) -> fits.HDUList:
+        """Return the HDUs for reading what the chunks hold, besides what is known."""
+        return FitsFile.open(FitsFile(self.name, self._view([*self._file.chunks, *chunks])))
+
     def wcs(self, number: int, hdus: fits.HDUList) -> WCS:
         return self._remembered.wcs(number, lambda: celestial_wcs(hdus[number].header, hdus))
 
     def prefetch(self, number: int, image: Any, slices: Slices) -> None:
-        from astropy.io import fits
-
-        if isinstance(image, fits.CompImageHDU):
-            ranges = self._tiles(number, slices)
-        else:
-            ranges = plain_image(image.header, image.fileinfo()["datLoc"], slices)
-        # What is known before the pixels come is what another cutout needs too.
-        self._remembered.store(self._file.chunks)
+        ranges = self.ranges(number, image, slices)
         self._file.prefetch(ranges)
         # A small file may be known as a whole.
         self._file.confirm()
 
-    def _tiles(self, number: int, slices: Slices) -> list[Range]:
+    def ranges(self, number: int, image: Any, slices: Slices) -> list[Range]:
+        """Return the ranges of bytes under a part of an image.
+
+        Raises
+        ------
+        DownloadError
+            If the file ends before.
+        """
+        from astropy.io import fits
+
+        if isinstance(image, fits.CompImageHDU):
+            ranges = tiles(*self._table(number), slices)
+        else:
+            ranges = plain_image(image.header, image.fileinfo()["datLoc"], slices)
+        # What is known before the pixels come is what another cutout needs too.
+        self._remembered.store(self._file.chunks)
+        self._file.check_end(ranges)
+        return ranges
+
+    def _table(self, number: int) -> tuple[fits.BinTableHDU, bytes]:
         """Read the rows of a compressed image's table, which tell where its tiles are."""
         from astropy.io import fits
 
-        view = self._view(self._file.chunks)
-        with fits.open(view, disable_image_compression=True) as tables:
-            start, stop = table_rows(tables[number])
-            self._file.prefetch([(start, stop)])
-            self._file.seek(start)
-            return tiles(tables[number], self._file.read(stop - start), slices)
+        if number not in self._tables:
+            view = self._view(self._file.chunks)
+            with fits.open(view, disable_image_compression=True) as tables:
+                start, stop = table_rows(tables[number])
+                self._file.prefetch([(start, stop)])
+                self._file.seek(start)
+                self._tables[number] = tables[number], self._file.read(stop - start)
+        return self._tables[number]
 
 
 @contextmanager

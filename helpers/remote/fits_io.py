@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from helpers.compression.formats import decompress
 from helpers.errors import CompressionError, FitsError
 from helpers.remote.fits_cache import COMPRESSED_MAGIC, remote_fits
 from helpers.remote.fits_file import FitsFile, RemoteFitsFile
-from helpers.remote.http import read_all
+from helpers.remote.http import read_chunk
 
 if TYPE_CHECKING:
     from astropy.io import fits
@@ -61,18 +60,24 @@ def open_fits(location: Location, *, require: str | None = None) -> fits.HDUList
 
 def open_file(location: Location) -> FitsFile:
     """Return the file at a location, wherever that is."""
-    if isinstance(location, Path) or (isinstance(location, str) and "://" not in location):
-        return _local_file(Path(location))
-    url = _https_url(location)
+    if is_local(location):
+        return _local_file(Path(str(location)))
+    url = https_url(location)
     if url.lower().endswith(_COMPRESSED_NAMES):
-        return _unpacked(url, read_all(url))
+        return _fetched(url)
     remote = remote_fits(url)
     if remote.remembered().chunks[0].data.startswith(COMPRESSED_MAGIC):
-        return _unpacked(url, read_all(url))
+        return _fetched(url)
     return RemoteFitsFile(remote)
 
 
-def _https_url(location: CloudLocation | str) -> str:
+def is_local(location: object) -> bool:
+    """Whether a location is a path on this machine."""
+    return isinstance(location, Path) or (isinstance(location, str) and "://" not in location)
+
+
+def https_url(location: Location) -> str:
+    """Return the address under which a location is read."""
     if isinstance(location, str) and location.startswith(("http://", "https://")):
         return location
     place = cloud_location(location)
@@ -91,8 +96,13 @@ def _local_file(path: Path) -> FitsFile:
     return _unpacked(str(path), data) if compressed else FitsFile(str(path), path)
 
 
-def _unpacked(name: str, data: bytes) -> FitsFile:
+def _fetched(url: str) -> FitsFile:
+    whole = read_chunk(url, 0)
+    return _unpacked(url, whole.data, whole.version.etag)
+
+
+def _unpacked(name: str, data: bytes, etag: str = "") -> FitsFile:
     try:
-        return FitsFile(name, io.BytesIO(decompress(data)))
+        return FitsFile(name, decompress(data), etag)
     except CompressionError as error:
         raise CompressionError(f"{name} cannot be decompressed: {error}", name) from error

@@ -14,6 +14,7 @@ from helpers.connection import replica_died
 from helpers.errors import DownloadError
 from helpers.remote.cancellation import cancelled
 from helpers.remote.chunks import Chunk, Version
+from helpers.remote.link import Answer, link_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,10 +166,13 @@ def _ask(url: str, headers: dict[str, str]) -> tuple[requests.Response, bytes]:
     import requests
     from urllib3.exceptions import HTTPError, ProtocolError, SSLError, TimeoutError
 
-    session = _session(os.getpid())
+    session, began = _session(os.getpid()), time.monotonic()
     try:
         with session.get(url, headers=headers, timeout=TIMEOUT, stream=True) as answer:
-            return answer, b"".join(_stored_body(answer))
+            answered = time.monotonic()
+            body = b"".join(_stored_body(answer))
+            link_to(url).record(Answer(began, answered, time.monotonic(), len(body)))
+            return answer, body
     except requests.exceptions.ProxyError as error:
         _check_proxy(url, _innermost(error))
         raise _TransientError(f"no answer ({_reason(error)})") from error

@@ -91,17 +91,27 @@ class SparseFile(io.RawIOBase):
             If the file ends before a range does, or cannot be read.
         """
         merged = merge(ranges)
-        if merged and merged[-1][1] > self.size:
-            raise DownloadError(
-                f"{self.url} is cut short: it has {self.size} bytes of {merged[-1][1]} needed",
-                self.url,
-            )
+        self.check_end(merged)
         starts = [(self._known_until(start), stop) for start, stop in merged]
         missing = [range_ for range_ in starts if range_[0] < range_[1]]
         if not missing:
             return
         with cancellable_threads(min(PARALLEL, len(missing))) as pool:
-            self.chunks += pool.map(lambda range_: self._fetch(*range_), missing)
+            self.chunks += pool.map(lambda range_: self.fetch(*range_), missing)
+
+    def check_end(self, ranges: Iterable[Range]) -> None:
+        """Make sure that the file does not end before the ranges do.
+
+        Raises
+        ------
+        DownloadError
+            If it does.
+        """
+        needed = max((stop for _, stop in ranges), default=0)
+        if needed > self.size:
+            raise DownloadError(
+                f"{self.url} is cut short: it has {self.size} bytes of {needed} needed", self.url
+            )
 
     def confirm(self) -> None:
         """Make sure that this is still the file that is known, if nothing was fetched to show it.
@@ -112,7 +122,7 @@ class SparseFile(io.RawIOBase):
             If it is another one.
         """
         if not self._asked:
-            self._fetch(self.size - 1, self.size)
+            self.fetch(self.size - 1, self.size)
 
     def _known(self, start: int, stop: int) -> bytes:
         """The bytes of a range, fetched if need be."""
@@ -139,14 +149,23 @@ class SparseFile(io.RawIOBase):
     def _fetch_ahead(self, start: int, stop: int) -> Chunk:
         goes_on = start == self._ahead_end
         self._ahead = min(2 * self._ahead, LONGEST_READ_AHEAD) if goes_on else READ_AHEAD
-        chunk = self._fetch(start, max(stop, start + self._ahead))
+        chunk = self.fetch(start, max(stop, start + self._ahead))
         self._ahead_end = chunk.stop
         # A large read is the data itself: its reader keeps it, so this file need not.
         if len(chunk.data) <= LONGEST_READ_AHEAD:
             self.chunks.append(chunk)
         return chunk
 
-    def _fetch(self, start: int, stop: int) -> Chunk:
+    def fetch(self, start: int, stop: int) -> Chunk:
+        """Fetch a range, as far as the file has it; it does not become known by that.
+
+        Raises
+        ------
+        FileChangedError
+            If the file is another one by now.
+        DownloadError
+            If it cannot be read.
+        """
         self._asked = True
         try:
             return read_chunk(self.url, start, min(stop, self.size), self.version)

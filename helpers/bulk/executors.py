@@ -1,0 +1,132 @@
+"""Cut a batch wherever an executor works: in processes, or on a cluster."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from dataclasses import dataclass
+from typing import Any
+
+from helpers.bulk.batch import THREADS, cut_here
+from helpers.bulk.shared_image import Outcome
+from helpers.bulk.targets import Target, Wanted, by_file, failure, target_of
+from helpers.bulk.units import split
+from helpers.errors import ArchiveAccessError
+
+#: Threads within each unit of work of an executor.
+THREADS_OF_A_UNIT = 16
+#: How often a unit is submitted whose worker died.
+MAX_SUBMISSIONS = 4
+#: Workers, where an executor does not say how many it has.
+WORKERS = 16
+#: Units for each worker: so many that all end at about the same time.
+UNITS_OF_A_WORKER = 4
+
+# What an executor raises when a worker died; dask's are known by name, for it may be missing.
+_DIED = frozenset({"KilledWorker", "CancelledError", "FutureCancelledError"})
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """Targets that go to a worker together, and how often they did."""
+
+    targets: Sequence[Target]
+    submissions: int = 0
+
+
+def cut_anywhere(
+    executor: Executor | Any, given: Sequence[Any], wanted: Wanted
+) -> Iterator[Outcome]:
+    """Yield number and outcome of each target as it is ready.
+
+    Parameters
+    ----------
+    executor : concurrent.futures.Executor, dask.distributed.Client or None
+        Where to work; None means threads of this process.
+    given : sequence of (location, position)
+        What users want, or whatever they gave instead.
+    wanted : Wanted
+        Size and HDU.
+    """
+    targets = []
+    for number, each in enumerate(given):
+        try:
+            targets.append(each if isinstance(each, Target) else target_of(number, each, wanted))
+        except ArchiveAccessError as error:
+            yield number, error
+    if executor is None:
+        yield from cut_here(targets, wanted)
+    else:
+        yield from _Submitted(executor, targets, wanted).run()
+
+
+def cut_unit(targets: Sequence[Target], wanted: Wanted) -> list[Outcome]:
+    """Cut a unit's targets; this is what a worker runs."""
+    return list(cut_here(targets, wanted, THREADS_OF_A_UNIT))
+
+
+def workers_of(executor: Any) -> int:
+    """Return how many units an executor can work on at the same time, or a guess."""
+    client = getattr(executor, "_client", None)
+    if client is not None:
+        return max(1, sum(map(int, client.nthreads().values())))
+    # Not public, but every pool of the standard library has it.
+    return int(getattr(executor, "_max_workers", WORKERS))
+
+
+class _Submitted:
+    """A batch of which an executor works on the units."""
+
+    def __init__(self, executor: Any, targets: Sequence[Target], wanted: Wanted) -> None:
+        if hasattr(executor, "get_executor"):  # a dask Client
+            executor = executor.get_executor(pure=False)
+        self._executor, self._wanted = executor, wanted
+        workers = workers_of(executor)
+        self._most = UNITS_OF_A_WORKER * workers
+        units = split(by_file(targets), wanted, UNITS_OF_A_WORKER * workers, THREADS)
+        self._waiting = deque(map(_Unit, units))
+        self._running: dict[Future[list[Outcome]], _Unit] = {}
+
+    def run(self) -> Iterator[Outcome]:
+        try:
+            while self._waiting or self._running:
+                # No more than this, so that the results that wait here are bounded.
+                while self._waiting and len(self._running) < self._most:
+                    yield from self._submit(self._waiting.popleft())
+                done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield from self._finish(future, self._running.pop(future))
+        except BaseException:
+            # The executor may be someone else's, and go on: it begins no more of these.
+            for future in self._running:
+                future.cancel()
+            raise
+
+    def _submit(self, unit: _Unit) -> list[Outcome]:
+        try:
+            future = self._executor.submit(cut_unit, unit.targets, self._wanted)
+        # Broad, because executors differ: broken, or unable to send this to their workers.
+        except Exception as error:  # noqa: BLE001
+            return [(target.number, failure(target, error)) for target in unit.targets]
+        self._running[future] = _Unit(unit.targets, unit.submissions + 1)
+        return []
+
+    def _finish(self, future: Future[list[Outcome]], unit: _Unit) -> list[Outcome]:
+        try:
+            return future.result()
+        # Broad: the unit's own errors are results, so this is one of the executor.
+        except Exception as error:  # noqa: BLE001
+            return self._again(unit, error)
+
+    def _again(self, unit: _Unit, error: Exception) -> list[Outcome]:
+        """Submit a unit again whose worker died; one that fails anyway, target by target."""
+        died = isinstance(error, BrokenExecutor) or type(error).__name__ in _DIED
+        if died and unit.submissions < MAX_SUBMISSIONS:
+            self._waiting.append(unit)
+            return []
+        if len(unit.targets) > 1:
+            self._waiting.extend(_Unit([target]) for target in unit.targets)
+            return []
+        (target,) = unit.targets
+        return [(target.number, failure(target, error))]

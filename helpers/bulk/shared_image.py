@@ -1,0 +1,228 @@
+"""One image of which many stamps are cut: opened once, each byte of it read once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from helpers.bulk.pieces import pieces
+from helpers.bulk.positions import pixels_of
+from helpers.bulk.stamps import Stamp
+from helpers.bulk.targets import Target, Wanted, failure
+from helpers.cutout_header import PartHeaders
+from helpers.cutout_plan import plan, slices_of
+from helpers.errors import ArchiveAccessError, DownloadError
+from helpers.image_cutouts import Cutout
+from helpers.image_hdu import decoded, find_image, read_part
+from helpers.remote.fits_file import RemoteFitsFile, reading
+from helpers.remote.fits_io import open_file
+from helpers.remote.http import FileChangedError
+from helpers.remote.link import link_to
+from helpers.wcs import celestial_axes
+
+if TYPE_CHECKING:
+    import numpy as np
+
+#: A cutout, or why there is none, and its number in the batch.
+Outcome = tuple[int, "Cutout | ArchiveAccessError"]
+Task = Callable[[], "list[Outcome]"]
+#: Stamps that are cut at once out of a file whose bytes are here.
+AT_ONCE = 32
+
+
+class SharedImage:
+    """An image, and the stamps that are still to be cut out of it.
+
+    Parameters
+    ----------
+    targets : sequence of Target
+        What to cut; all are in the same file.
+    wanted : Wanted
+        Size and HDU.
+    parallel : int
+        Requests at the same time, of which the best gap between two pieces depends.
+
+    Attributes
+    ----------
+    failed : list of tuple
+        Outcomes of the targets that this image cannot give.
+    stamps : list of Stamp
+        The others, by their first byte.
+
+    Raises
+    ------
+    ArchiveAccessError
+        If the file cannot be read, or has no such image.
+    """
+
+    def __init__(self, targets: Sequence[Target], wanted: Wanted, parallel: int) -> None:
+        self._file = open_file(targets[0].location)
+        self._parallel = parallel
+        self._lock = Lock()
+        self.failed: list[Outcome] = []
+        with self._file.open() as hdus, reading(self._file.name):
+            self._number, image = find_image(self._file.name, hdus, wanted.hdu)
+            self._wcs = self._file.wcs(self._number, hdus)
+            self._headers = PartHeaders(image.header, celestial_axes(image.header))
+            self._dtype = _stored_dtype(image)
+            self.stamps = self._plan(image, targets, wanted)
+
+    def _plan(self, image: Any, targets: Sequence[Target], wanted: Wanted) -> list[Stamp]:
+        pixels = pixels_of(self._wcs, [target.position for target in targets])
+        stamps = []
+        for target, pixel in zip(targets, pixels, strict=True):
+            try:
+                with reading(self._file.name):
+                    stamps.append(self._stamp(image, target, wanted, pixel))
+            except FileChangedError:
+                raise
+            except ArchiveAccessError as error:
+                self.failed.append((target.number, error))
+        return sorted(stamps, key=lambda stamp: stamp.first if len(stamp.ranges) else 0)
+
+    def _stamp(
+        self, image: Any, target: Target, wanted: Wanted, pixel: tuple[float, float] | None
+    ) -> Stamp:
+        name, axes = self._file.name, celestial_axes(image.header)
+        position = target.sky() if pixel is None else target.position
+        part = plan(name, image.shape, axes, self._wcs, position, wanted.size, pixel)
+        slices = slices_of(name, image.shape, part, None)
+        return Stamp(target, part, slices, self._file.ranges(self._number, image, slices))
+
+    @property
+    def name(self) -> str:
+        """Address or path of the file."""
+        return self._file.name
+
+    def ranges(self) -> np.ndarray:
+        """Return starts and stops of what the stamps need, shape (n, 2), sorted by start."""
+        import numpy as np
+
+        if not self.stamps:
+            return np.empty((0, 2), np.int64)
+        ranges = np.concatenate([stamp.ranges for stamp in self.stamps])
+        return ranges[np.argsort(ranges[:, 0], kind="stable")]
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield what there is to do, each for any thread; it returns what is ready then."""
+        # All stamps of a local file, and those of compressed tiles that are empty.
+        here = [stamp for stamp in self.stamps if not len(stamp.ranges)]
+        self.stamps = [stamp for stamp in self.stamps if len(stamp.ranges)]
+        for first in range(0, len(here), AT_ONCE):
+            yield partial(self._cut_here, here[first : first + AT_ONCE])
+        if isinstance(self._file, RemoteFitsFile):
+            yield from self._tasks_of(self._file)
+
+    def _tasks_of(self, file: RemoteFitsFile) -> Iterator[Task]:
+        import numpy as np
+
+        ranges, known = self.ranges(), file.beginning.stop
+        self._bounds = np.array([(each.first, each.last) for each in self.stamps]).reshape(-1, 2)
+        if len(ranges) and ranges[0, 0] < known:
+            yield partial(self._take_beginning, file)
+            ranges = np.maximum(ranges[ranges[:, 1] > known], known)
+        gap = partial(link_to(file.name).merge_gap, self._parallel)
+        for start, stop in pieces(ranges, gap):
+            yield partial(self._read, file, start, stop)
+
+    def _take_beginning(self, file: RemoteFitsFile) -> list[Outcome]:
+        """Cut what is known from the first read; make sure that it still holds."""
+        if any(stamp.last <= file.beginning.stop for stamp in self.stamps):
+            file.confirm()
+        return self._take(file, file.beginning.start, file.beginning.data)
+
+    def _read(self, file: RemoteFitsFile, start: int, stop: int) -> list[Outcome]:
+        try:
+            chunk = file.fetch(start, stop)
+        except FileChangedError:
+            raise
+        except DownloadError as error:
+            stamps = self._remove(lambda stamp: stamp.needs(start, stop), start, stop)
+            return [(stamp.target.number, error) for stamp in stamps]
+        return self._take(file, chunk.start, chunk.data)
+
+    def _take(self, file: RemoteFitsFile, start: int, data: bytes) -> list[Outcome]:
+        """Give each stamp its bytes; return those that are complete now."""
+
+        def completed(stamp: Stamp) -> bool:
+            stamp.take(start, data)
+            return stamp.complete
+
+        ready = self._remove(completed, start, start + len(data))
+        return [self._outcome(stamp, partial(self._decode, file, stamp)) for stamp in ready]
+
+    def _remove(self, chosen: Callable[[Stamp], bool], start: int, stop: int) -> list[Stamp]:
+        """Take those stamps out of the list which have bytes in a range, and are chosen."""
+        with self._lock:
+            if not self.stamps:
+                return []
+            near = (self._bounds[:, 0] < stop) & (self._bounds[:, 1] > start)
+            found = [index for index in near.nonzero()[0].tolist() if chosen(self.stamps[index])]
+            removed = [self.stamps[index] for index in found]
+            for index in reversed(found):
+                del self.stamps[index]
+            if found:
+                import numpy as np
+
+                self._bounds = np.delete(self._bounds, found, axis=0)
+            return removed
+
+    def give_up(self) -> list[Target]:
+        """Cut no more; return the targets whose stamps were not ready yet."""
+        with self._lock:
+            left, self.stamps = self.stamps, []
+        return [stamp.target for stamp in left]
+
+    def _cut_here(self, stamps: Sequence[Stamp]) -> list[Outcome]:
+        with self._file.open() as hdus:
+            image = hdus[self._number]
+            return [
+                self._outcome(
+                    stamp, partial(read_part, self._file, self._number, image, stamp.slices)
+                )
+                for stamp in stamps
+            ]
+
+    def _decode(self, file: RemoteFitsFile, stamp: Stamp) -> np.ndarray:
+        if self._dtype is not None:
+            pixels: np.ndarray = stamp.content().view(self._dtype)
+            return pixels
+        with file.open_with(stamp.chunks(file.beginning.version)) as hdus:
+            return decoded(hdus[self._number], stamp.slices)
+
+    def _outcome(self, stamp: Stamp, pixels: Callable[[], np.ndarray]) -> Outcome:
+        try:
+            with reading(self._file.name):
+                return stamp.target.number, self._cutout(stamp, pixels())
+        # Broad, because whatever became of one target must not cost the others their cutouts.
+        except Exception as error:  # noqa: BLE001
+            return stamp.target.number, failure(stamp.target, error)
+
+    def _cutout(self, stamp: Stamp, pixels: np.ndarray) -> Cutout:
+        part = stamp.part
+        with self._lock:
+            # Slicing copies the WCS, which threads must not do at the same time.
+            wcs = self._wcs.slice((part.rows, part.columns))
+        return Cutout(
+            data=pixels.reshape(part.shape).copy(),
+            wcs=wcs,
+            header=self._headers.of(part),
+            partial=part.partial,
+            url=self._file.name,
+            asked=part.asked,
+            etag=self._file.etag,
+        )
+
+
+def _stored_dtype(image: Any) -> np.dtype | None:
+    """The type of pixels that need no decoding (FITS standard 4.0, section 4.4.2.5), or None."""
+    import numpy as np
+    from astropy.io import fits
+
+    if isinstance(image, fits.CompImageHDU):
+        return None
+    if not {"BSCALE", "BZERO", "BLANK"}.isdisjoint(image.header):
+        return None
+    return np.dtype(str(fits.hdu.BITPIX2DTYPE[image.header["BITPIX"]])).newbyteorder(">")

@@ -107,7 +107,8 @@ def around(centre: SkyCoord, angle: float, distance: float) -> SkyCoord:
 
 def same(one: Cutout, other: Cutout) -> bool:
     return (
-        one.data.dtype == other.data.dtype
+        # Pickling brings pixels into the order of bytes of the machine.
+        one.data.dtype.newbyteorder("=") == other.data.dtype.newbyteorder("=")
         and np.array_equal(one.data, other.data, equal_nan=one.data.dtype.kind == "f")
         and one.header == other.header
         and bool(one.wcs.wcs.compare(other.wcs.wcs))

@@ -70,7 +70,9 @@ class _Batch:
     def run(self) -> Iterator[Outcome]:
         while self._start() or self._running:
             done, _ = wait(self._running, return_when=FIRST_COMPLETED)
-            for future in done:
+            while done:
+                # Taken out of both, so that what is yielded is not kept.
+                future = done.pop()
                 yield from self._finish(future, self._running.pop(future))
 
     def _start(self) -> bool:
@@ -96,21 +98,20 @@ class _Batch:
             self._open.popleft()
         return bool(self._waiting) and self._start_one()
 
-    def _finish(self, future: Future[Any], source: _Open | _Group) -> list[Outcome]:
+    def _finish(self, future: Future[Any], source: _Open | _Group) -> Iterator[Outcome]:
         try:
-            if isinstance(source, _Open):
-                outcomes: list[Outcome] = future.result()
-                return outcomes
-            return self._opened(source, future.result())
+            result = future.result()
         except FileChangedError as error:
-            return self._again(source, error)
+            yield from self._again(source, error)
         # Broad, because whatever became of one file must not cost the others their cutouts.
         except Exception as error:  # noqa: BLE001
-            return [(each.number, failure(each, error)) for each in _left(source)]
-
-    def _opened(self, group: _Group, image: SharedImage) -> list[Outcome]:
-        self._open.append(_Open(group, image, image.tasks()))
-        return image.failed
+            yield from [(each.number, failure(each, error)) for each in _left(source)]
+        else:
+            if isinstance(source, _Group):
+                self._open.append(_Open(source, result, result.tasks()))
+                yield from result.failed
+            else:
+                yield from (make() for make in result)
 
     def _again(self, source: _Open | _Group, error: FileChangedError) -> list[Outcome]:
         """Begin anew with a file that was replaced; what was remembered of it is forgotten."""

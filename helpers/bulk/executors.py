@@ -17,7 +17,7 @@ from helpers.errors import ArchiveAccessError
 #: Threads within each unit of work of an executor.
 THREADS_OF_A_UNIT = 16
 #: How often a unit is submitted whose worker died.
-MAX_SUBMISSIONS = 4
+MAX_SUBMISSIONS = 3
 #: Workers, where an executor does not say how many it has.
 WORKERS = 16
 #: Units for each worker: so many that all end at about the same time.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from helpers.bulk.pieces import pieces
 from helpers.bulk.positions import pixels_of
 from helpers.bulk.stamps import Stamp
-from helpers.bulk.targets import Target, Wanted, failure
+from helpers.bulk.targets import Target, Wanted
 from helpers.cutout_header import PartHeaders
 from helpers.cutout_plan import plan, slices_of
 from helpers.errors import ArchiveAccessError, DownloadError
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 #: A cutout, or why there is none, and its number in the batch.
 Outcome = tuple[int, "Cutout | ArchiveAccessError"]
-Task = Callable[[], "list[Outcome]"]
+#: Makes an outcome of pixels that are here.  Only when it is asked for, one after the other:
+#: header and WCS take more memory than the pixels of a small stamp.
+Ready = Callable[[], Outcome]
+Task = Callable[[], "list[Ready]"]
 #: Stamps that are cut at once out of a file whose bytes are here.
 AT_ONCE = 32
 
@@ -127,23 +130,23 @@ class SharedImage:
         for start, stop in pieces(ranges, gap):
             yield partial(self._read, file, start, stop)
 
-    def _take_beginning(self, file: RemoteFitsFile) -> list[Outcome]:
+    def _take_beginning(self, file: RemoteFitsFile) -> list[Ready]:
         """Cut what is known from the first read; make sure that it still holds."""
         if any(stamp.last <= file.beginning.stop for stamp in self.stamps):
             file.confirm()
         return self._take(file, file.beginning.start, file.beginning.data)
 
-    def _read(self, file: RemoteFitsFile, start: int, stop: int) -> list[Outcome]:
+    def _read(self, file: RemoteFitsFile, start: int, stop: int) -> list[Ready]:
         try:
             chunk = file.fetch(start, stop)
         except FileChangedError:
             raise
         except DownloadError as error:
             stamps = self._remove(lambda stamp: stamp.needs(start, stop), start, stop)
-            return [(stamp.target.number, error) for stamp in stamps]
+            return [partial(_failed, stamp, error) for stamp in stamps]
         return self._take(file, chunk.start, chunk.data)
 
-    def _take(self, file: RemoteFitsFile, start: int, data: bytes) -> list[Outcome]:
+    def _take(self, file: RemoteFitsFile, start: int, data: bytes) -> list[Ready]:
         """Give each stamp its bytes; return those that are complete now."""
 
         def completed(stamp: Stamp) -> bool:
@@ -151,7 +154,7 @@ class SharedImage:
             return stamp.complete
 
         ready = self._remove(completed, start, start + len(data))
-        return [self._outcome(stamp, partial(self._decode, file, stamp)) for stamp in ready]
+        return [self._ready(stamp, partial(self._decode, file)) for stamp in ready]
 
     def _remove(self, chosen: Callable[[Stamp], bool], start: int, stop: int) -> list[Stamp]:
         """Take those stamps out of the list which have bytes in a range, and are chosen."""
@@ -175,15 +178,14 @@ class SharedImage:
             left, self.stamps = self.stamps, []
         return [stamp.target for stamp in left]
 
-    def _cut_here(self, stamps: Sequence[Stamp]) -> list[Outcome]:
+    def _cut_here(self, stamps: Sequence[Stamp]) -> list[Ready]:
         with self._file.open() as hdus:
             image = hdus[self._number]
-            return [
-                self._outcome(
-                    stamp, partial(read_part, self._file, self._number, image, stamp.slices)
-                )
-                for stamp in stamps
-            ]
+
+            def read(stamp: Stamp) -> np.ndarray:
+                return read_part(self._file, self._number, image, stamp.slices).copy()
+
+            return [self._ready(stamp, read) for stamp in stamps]
 
     def _decode(self, file: RemoteFitsFile, stamp: Stamp) -> np.ndarray:
         if self._dtype is not None:
@@ -192,28 +194,33 @@ class SharedImage:
         with file.open_with(stamp.chunks(file.beginning.version)) as hdus:
             return decoded(hdus[self._number], stamp.slices)
 
-    def _outcome(self, stamp: Stamp, pixels: Callable[[], np.ndarray]) -> Outcome:
+    def _ready(self, stamp: Stamp, pixels: Callable[[Stamp], np.ndarray]) -> Ready:
         try:
             with reading(self._file.name):
-                return stamp.target.number, self._cutout(stamp, pixels())
-        # Broad, because whatever became of one target must not cost the others their cutouts.
-        except Exception as error:  # noqa: BLE001
-            return stamp.target.number, failure(stamp.target, error)
+                return partial(self._outcome, stamp, pixels(stamp))
+        except ArchiveAccessError as error:
+            return partial(_failed, stamp, error)
 
-    def _cutout(self, stamp: Stamp, pixels: np.ndarray) -> Cutout:
+    def _outcome(self, stamp: Stamp, pixels: np.ndarray) -> Outcome:
         part = stamp.part
-        with self._lock:
-            # Slicing copies the WCS, which threads must not do at the same time.
-            wcs = self._wcs.slice((part.rows, part.columns))
-        return Cutout(
-            data=pixels.reshape(part.shape).copy(),
-            wcs=wcs,
-            header=self._headers.of(part),
-            partial=part.partial,
-            url=self._file.name,
-            asked=part.asked,
-            etag=self._file.etag,
-        )
+        try:
+            with reading(self._file.name):
+                made = Cutout(
+                    data=pixels.reshape(part.shape).copy(),
+                    wcs=self._wcs.slice((part.rows, part.columns)),
+                    header=self._headers.of(part),
+                    partial=part.partial,
+                    url=self._file.name,
+                    asked=part.asked,
+                    etag=self._file.etag,
+                )
+        except ArchiveAccessError as error:
+            return _failed(stamp, error)
+        return stamp.target.number, made
+
+
+def _failed(stamp: Stamp, error: ArchiveAccessError) -> Outcome:
+    return stamp.target.number, error
 
 
 def _stored_dtype(image: Any) -> np.dtype | None:

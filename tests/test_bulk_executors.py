@@ -1,0 +1,216 @@
+"""A batch in processes or on a cluster: shared evenly, and complete whatever workers die."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import pytest
+from odd_servers import VersionedFile, odd_server
+from test_bulk_planner import ETAG, SIDE, places, plain, same, spans, tiled, union
+
+from helpers import Cutout, CutoutError, cutout, cutouts, iter_cutouts
+from helpers.bulk import units
+from helpers.bulk.executors import MAX_SUBMISSIONS
+from helpers.bulk.targets import Target, Wanted, by_file
+from helpers.remote.fits_cache import remote_fits
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(autouse=True)
+def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "*")
+    remote_fits.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def large() -> VersionedFile:
+    return VersionedFile(plain(4000, 2000), (ETAG,))
+
+
+def targets_of(base: str, file: VersionedFile, number: int) -> list[Target]:
+    return [
+        Target(number, f"{base}/a.fits", position)
+        for number, position in enumerate(places(file.data, number))
+    ]
+
+
+def pairs(targets: list[Target]) -> list[tuple[Any, Any]]:
+    return [(target.location, target.position) for target in targets]
+
+
+# Units of work
+
+
+def test_units_read_as_much_as_each_other_and_nothing_twice(
+    large: VersionedFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(units, "LEAST_BYTES", 2**20)
+    with odd_server(large) as base:
+        targets = targets_of(base, large, 300)
+        found = units.split(by_file(targets), Wanted(SIDE), 8, 4)
+        read = []
+        for unit in found:
+            large.requests.clear()
+            remote_fits.cache_clear()
+            outcomes = cutouts(pairs(unit), SIDE, progress=False)
+            assert all(isinstance(each, Cutout) for each in outcomes)
+            read.append(spans(large.requests, len(large.data)))
+    assert sorted(target.number for unit in found for target in unit) == list(range(300))
+    sizes = [union(each) for each in read]
+    assert 6 <= len(found) <= 12
+    assert max(sizes) < 2 * np.mean(sizes)
+    # Each unit reads the header again.
+    assert sum(sizes) <= 1.05 * union([span for each in read for span in each]) + 2**16 * len(found)
+
+
+def test_a_small_file_is_one_unit_and_many_files_are_not_divided() -> None:
+    file = VersionedFile(plain(180, 240), (ETAG,))
+    with odd_server(file) as base:
+        targets = targets_of(base, file, 50)
+        assert len(units.split(by_file(targets), Wanted(SIDE), 8, 4)) == 1
+        spread = [Target(n, f"{base}/{n % 20}.fits", t.position) for n, t in enumerate(targets)]
+        file.requests.clear()
+        assert len(units.split(by_file(spread), Wanted(SIDE), 8, 4)) == 20
+        assert file.requests == []
+
+
+def test_a_local_file_is_divided_by_its_targets(tmp_path) -> None:
+    targets = [Target(number, tmp_path / "a.fits", None) for number in range(100)]
+    found = units.split(by_file(targets), Wanted(SIDE), 8, 4)
+    assert Counter(map(len, found)) == {13: 7, 9: 1}
+
+
+# Executors
+
+
+@pytest.mark.parametrize("kind", ["float32", "RICE_1"])
+def test_a_loop_threads_processes_and_dask_give_the_same(kind: str, cluster) -> None:
+    file = VersionedFile(plain() if kind == "float32" else tiled(kind), (ETAG,))
+    with odd_server(file) as base:
+        wanted = pairs(targets_of(base, file, 40))
+        loop = [cutout(*target, SIDE) for target in wanted]
+        threads = cutouts(wanted, SIDE, progress=False)
+        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+            processes = cutouts(wanted, SIDE, executor=executor, progress=False)
+        client = cutouts(wanted, SIDE, executor=cluster, progress=False)
+        through = cutouts(wanted, SIDE, executor=cluster.get_executor(), progress=False)
+    for others in (threads, processes, client, through):
+        assert all(same(one, other) for one, other in zip(loop, others, strict=True))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A client of two workers, each a process that is started again when it dies."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("NO_PROXY", "no_proxy"):
+            patch.setenv(name, "*")
+        cluster = distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        )
+        with cluster, distributed.Client(cluster) as client:
+            yield client
+
+
+class Killer:
+    """Kills a worker of a cluster at random, again and again."""
+
+    def __init__(self, client: Any, times: int) -> None:
+        self._client, self._times = client, times
+        self.killed = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Killer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        dice = random.Random(1)
+        while self.killed < self._times and not self._end.wait(dice.uniform(0.2, 0.6)):
+            workers = self._client.cluster.workers
+            pids = [nanny.process.pid for nanny in workers.values() if nanny.process]
+            if pids and (pid := dice.choice(pids)):
+                os.kill(pid, signal.SIGKILL)
+                self.killed += 1
+
+
+def test_workers_that_die_cost_nothing_and_repeat_nothing(cluster) -> None:
+    file = VersionedFile(plain(180, 240), (ETAG,))
+
+    def slow(request):
+        time.sleep(0.05)
+        return file(request)
+
+    with odd_server(slow) as base:
+        positions = places(file.data, 5)
+        targets = [(f"{base}/{n // 5}.fits", positions[n % 5]) for n in range(600)]
+        with Killer(cluster, 5) as killer:
+            numbers = []
+            for number, outcome in iter_cutouts(targets, SIDE, executor=cluster, progress=False):
+                numbers.append(number)
+                assert isinstance(outcome, Cutout), outcome
+    assert sorted(numbers) == list(range(600))
+    assert killer.killed >= 1
+
+
+class Breaking(ThreadPoolExecutor):
+    """An executor whose workers die with the units of one file, as often as told."""
+
+    def __init__(self, name: str, times: int) -> None:
+        super().__init__(1)
+        self._name, self._times, self.submitted = name, times, Counter()
+
+    def submit(self, function, /, *arguments, **options) -> Future:
+        location = arguments[0][0].location
+        self.submitted[location, len(arguments[0])] += 1
+        if str(location).endswith(self._name) and self._times > 0:
+            self._times -= 1
+            future: Future = Future()
+            future.set_exception(BrokenProcessPool("a worker died"))
+            return future
+        return super().submit(function, *arguments, **options)
+
+
+@pytest.mark.parametrize("times", [1, MAX_SUBMISSIONS - 1, MAX_SUBMISSIONS, 100])
+def test_a_unit_is_submitted_again_a_few_times_then_target_by_target(times: int) -> None:
+    file = VersionedFile(plain(180, 240), (ETAG,))
+    with odd_server(file) as base, Breaking("bad.fits", times) as executor:
+        positions = places(file.data, 3)
+        targets = [(f"{base}/{name}.fits", each) for name in ("good", "bad") for each in positions]
+        outcomes = cutouts(targets, SIDE, executor=executor, progress=False)
+    assert all(isinstance(each, Cutout) for each in outcomes[:3])
+    kind = Cutout if times < 100 else CutoutError
+    assert all(isinstance(each, kind) for each in outcomes[3:])
+    assert executor.submitted[f"{base}/bad.fits", 3] == min(times + 1, MAX_SUBMISSIONS)
+    singly = executor.submitted[f"{base}/bad.fits", 1]
+    assert singly == {100: 3 * MAX_SUBMISSIONS, MAX_SUBMISSIONS: 3}.get(times, 0)
+
+
+def test_only_some_results_wait_where_nobody_asks_for_the_next(tmp_path) -> None:
+    path = tmp_path / "a.fits"
+    path.write_bytes(plain(180, 240))
+    position = places(path.read_bytes(), 1)[0]
+    executor = Breaking("none", 0)
+    with executor:
+        targets = [(path, position)] * 5000
+        ready = iter_cutouts(targets, SIDE, executor=executor, progress=False)
+        next(ready)
+        assert sum(executor.submitted.values()) <= 4 + 1
+        assert sorted(number for number, _ in ready)[-1] == 4999

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
 import os
+import pickle
 import random
 import signal
 import threading
@@ -17,15 +19,14 @@ from typing import Any
 import numpy as np
 import pytest
 from odd_servers import VersionedFile, odd_server
+from test_batches import with_damaged_tiles
 from test_bulk_planner import ETAG, SIDE, places, plain, same, spans, tiled, union
 
-from helpers import Cutout, CutoutError, cutout, cutouts, iter_cutouts
+from helpers import Cutout, CutoutError, FitsError, cutout, cutouts, iter_cutouts
 from helpers.bulk import units
-from helpers.bulk.executors import MAX_SUBMISSIONS
+from helpers.bulk.executors import MAX_SUBMISSIONS, cut_unit
 from helpers.bulk.targets import Target, Wanted, by_file
 from helpers.remote.fits_cache import remote_fits
-
-distributed = pytest.importorskip("distributed")
 
 
 @pytest.fixture(autouse=True)
@@ -111,9 +112,25 @@ def test_a_loop_threads_processes_and_dask_give_the_same(kind: str, cluster) -> 
         assert all(same(one, other) for one, other in zip(loop, others, strict=True))
 
 
+@pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("kind", ["RICE_1", "GZIP_1"])
+def test_an_error_that_dask_cannot_pickle_does_not_cost_its_unit(kind: str) -> None:
+    """It pickles causes too, and the exception of CFITSIO has no public class."""
+    file = VersionedFile(with_damaged_tiles(kind), (ETAG,))
+    with odd_server(file) as base:
+        position = places(plain(180, 240), 1, reach=0.2)[0]
+        unit = [Target(0, f"{base}/bad.fits", position)]
+        [(number, error)] = pickle.loads(pickle.dumps(cut_unit(unit, Wanted(SIDE))))
+    assert (number, type(error), error.url) == (0, FitsError, f"{base}/bad.fits")
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A client of two workers, each a process that is started again when it dies."""
+    # dask changes how exceptions are pickled in the whole process.
+    before = dict(copyreg.dispatch_table)
+    import distributed
+
     with pytest.MonkeyPatch.context() as patch:
         for name in ("NO_PROXY", "no_proxy"):
             patch.setenv(name, "*")
@@ -122,6 +139,8 @@ def cluster() -> Iterator[Any]:
         )
         with cluster, distributed.Client(cluster) as client:
             yield client
+    copyreg.dispatch_table.clear()
+    copyreg.dispatch_table.update(before)
 
 
 class Killer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
@@ -13,6 +14,7 @@ from helpers.bulk.shared_image import Outcome
 from helpers.bulk.targets import Target, Wanted, by_file, failure, target_of
 from helpers.bulk.units import split
 from helpers.errors import ArchiveAccessError
+from helpers.image_cutouts import Cutout
 
 #: Threads within each unit of work of an executor.
 THREADS_OF_A_UNIT = 16
@@ -63,7 +65,23 @@ def cut_anywhere(
 
 def cut_unit(targets: Sequence[Target], wanted: Wanted) -> list[Outcome]:
     """Cut a unit's targets; this is what a worker runs."""
-    return list(cut_here(targets, wanted, THREADS_OF_A_UNIT))
+    ready = cut_here(targets, wanted, THREADS_OF_A_UNIT)
+    return [(number, _portable(outcome)) for number, outcome in ready]
+
+
+def _portable(outcome: Cutout | ArchiveAccessError) -> Cutout | ArchiveAccessError:
+    """Leave the cause of an error behind where it cannot be pickled.
+
+    Pickle itself always does, but dask makes it take causes along, and CFITSIO's has no public
+    class.
+    """
+    if isinstance(outcome, ArchiveAccessError):
+        try:
+            pickle.dumps(outcome)
+        # Broad, because it depends on what the cause is made of.
+        except Exception:  # noqa: BLE001
+            return type(outcome)(str(outcome), outcome.url)
+    return outcome
 
 
 def workers_of(executor: Any) -> int:

@@ -12,6 +12,8 @@ if sys.version_info < (3, 11):  # noqa: UP036  one sentence in place of a traceb
     sys.exit(f"helpers: Python 3.11 or newer is needed, and {sys.executable} is {version}")
 
 if TYPE_CHECKING:  # what editors and type checkers see
+    from helpers.bulk.to_store import Stored as Stored
+    from helpers.bulk.to_store import store_cutouts as store_cutouts
     from helpers.cloud import CloudLocation as CloudLocation
     from helpers.cloud import cloud_location as cloud_location
     from helpers.compression import decompress as decompress
@@ -26,6 +28,7 @@ if TYPE_CHECKING:  # what editors and type checkers see
     from helpers.errors import ReplicaError as ReplicaError
     from helpers.errors import RequirementError as RequirementError
     from helpers.errors import SourceError as SourceError
+    from helpers.errors import StoreError as StoreError
     from helpers.figures import show_figure as show_figure
     from helpers.figures import show_image as show_image
     from helpers.image_cutouts import Cutout as Cutout
@@ -39,6 +42,7 @@ if TYPE_CHECKING:  # what editors and type checkers see
 __version__ = "0.2.0"
 
 _MODULES = {
+    "bulk.to_store": ["Stored", "store_cutouts"],
     "cloud": ["CloudLocation", "cloud_location"],
     "compression": ["decompress"],
     "connection": ["connect"],
@@ -53,6 +57,7 @@ _MODULES = {
         "ReplicaError",
         "RequirementError",
         "SourceError",
+        "StoreError",
     ],
     "figures": ["show_figure", "show_image"],
     "image_cutouts": ["Cutout", "cutout", "cutouts", "iter_cutouts"],

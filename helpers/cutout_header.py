@@ -79,6 +79,24 @@ class PartHeaders:
         return moved
 
 
+def padded_header(header: fits.Header, asked: tuple[slice, slice]) -> fits.Header:
+    """Return a cutout's header for all that was asked for, where the image ended before.
+
+    Parameters
+    ----------
+    header : astropy.io.fits.Header
+        Header of the cutout.
+    asked : tuple of slice
+        Rows and columns that were asked for; see `helpers.Cutout`.
+    """
+    letters = sorted({match["letter"] for key in header if (match := _match(key))})
+    padded = header.copy()
+    for axis, part in ((1, asked[1]), (2, asked[0])):
+        _move(padded, axis, min(0, part.start), letters)
+        padded[f"NAXIS{axis}"] = part.stop - part.start
+    return padded
+
+
 def _cards(header: fits.Header, axes: tuple[int, ...]) -> Iterator[fits.Card]:
     """Copy the cards that are of some axes, under their new numbers, and those of none."""
     from astropy.io import fits

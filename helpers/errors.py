@@ -53,3 +53,7 @@ class FitsError(ArchiveAccessError, ValueError):
 
 class CutoutError(ArchiveAccessError, ValueError):
     """A cutout that the image cannot give."""
+
+
+class StoreError(ArchiveAccessError, ValueError):
+    """Stamps that cannot be stored: of such a table, in such a place, or for want of a package."""

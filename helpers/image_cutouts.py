@@ -211,8 +211,16 @@ def iter_cutouts(
 
     Parameters
     ----------
-    targets, size, hdu, executor, progress
+    targets : iterable of (location, position)
         As for `cutouts`.
+    size : astropy.units.Quantity or int
+        As for `cutout`.
+    hdu : int, str or tuple, optional
+        As for `cutout`.
+    executor : concurrent.futures.Executor or dask.distributed.Client, optional
+        As for `cutouts`.
+    progress : bool
+        Whether to show a progress bar.
 
     Yields
     ------
@@ -229,3 +237,11 @@ def iter_cutouts(
     given = list(targets)
     ready = cut_anywhere(executor, given, Wanted(size, hdu))
     yield from tqdm(ready, total=len(given), desc="cutouts", unit="", disable=not progress)
+
+
+if __name__ == "__main__":
+    import sys
+
+    from helpers.bulk.command import main
+
+    sys.exit(main())

@@ -170,7 +170,8 @@ class Killer:
                 self.killed += 1
 
 
-def test_workers_that_die_cost_nothing_and_repeat_nothing(cluster) -> None:
+@pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_workers_that_die_cost_nothing_and_repeat_nothing(cluster, times: int) -> None:
     file = VersionedFile(plain(180, 240), (ETAG,))
 
     def slow(request):
@@ -179,13 +180,13 @@ def test_workers_that_die_cost_nothing_and_repeat_nothing(cluster) -> None:
 
     with odd_server(slow) as base:
         positions = places(file.data, 5)
-        targets = [(f"{base}/{n // 5}.fits", positions[n % 5]) for n in range(600)]
-        with Killer(cluster, 5) as killer:
+        targets = [(f"{base}/{n // 5}.fits", positions[n % 5]) for n in range(200 * times)]
+        with Killer(cluster, times) as killer:
             numbers = []
             for number, outcome in iter_cutouts(targets, SIDE, executor=cluster, progress=False):
                 numbers.append(number)
                 assert isinstance(outcome, Cutout), outcome
-    assert sorted(numbers) == list(range(600))
+    assert sorted(numbers) == list(range(200 * times))
     assert killer.killed >= 1
 
 

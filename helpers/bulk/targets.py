@@ -30,6 +30,10 @@ class RaDec(NamedTuple):
 
         return SkyCoord(self.ra, self.dec, unit="deg")
 
+    def to_string(self, *arguments: Any, **options: Any) -> str:
+        """Return what a SkyCoord says of itself."""
+        return str(self.sky().to_string(*arguments, **options))
+
 
 @dataclass(frozen=True)
 class Wanted:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks import imports, lzw, many, profiler, recordings, report, single
+from benchmarks import bulk, imports, lzw, many, profiler, recordings, report, single
 from benchmarks.goals import goals
 from benchmarks.methods import METHODS
 from benchmarks.networks import DISTANT, HOME, NEAR, make_data, replicas
@@ -73,6 +73,16 @@ def run_many(options: argparse.Namespace, folder: Path) -> Results:
     return {"many": many.summary(measured, DISTANT, size)}
 
 
+def run_bulk(options: argparse.Namespace, folder: Path) -> Results:
+    """Batches of stamps, and the gaps between them; two rounds at the most."""
+    make_data()
+    networks = (NEAR, DISTANT) if options.quick else (NEAR, DISTANT, HOME)
+    with replicas(folder, *networks) as running:
+        steps = bulk.plan(min(options.rounds, 2), running, options.quick)
+        measured = list(_shown("batches", steps, bulk.run(steps)))
+    return {"bulk": bulk.summary(measured, networks)}
+
+
 def run_lzw(options: argparse.Namespace, folder: Path) -> Results:
     """All installed decoders of ``.Z``."""
     steps = lzw.plan(options.rounds)
@@ -110,6 +120,7 @@ def run_profiler(options: argparse.Namespace, folder: Path) -> Results:
 PARTS = {
     "single": run_single,
     "many": run_many,
+    "bulk": run_bulk,
     "lzw": run_lzw,
     "imports": run_imports,
     "recordings": run_recordings,

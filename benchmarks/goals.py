@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks import profiler
+from benchmarks import bulk, profiler
 from benchmarks.imports import HEAVY
 from benchmarks.lzw import FALLBACK, OURS
 from benchmarks.many import COUNT, HELPERS_MANY
@@ -34,6 +34,8 @@ def goals(results: Results) -> list[Row]:
     # A quick run has too few cutouts for these.
     if any(row["count"] == COUNT for row in results.get("many", [])):
         found += _many(results["many"])
+    if "bulk" in results:
+        found += bulk.goals(results["bulk"], _goal)
     if "lzw" in results:
         found += _lzw(results["lzw"])
     if "imports" in results:

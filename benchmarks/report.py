@@ -55,7 +55,7 @@ def markdown(results: Results) -> str:
     parts = ["# Benchmarks", METHOD, _machine(results["machine"])]
     if "single" in results:
         parts += [_single(results, case) for case in CASES]
-    sections = (("many", _many), ("lzw", _lzw), ("imports", _imports))
+    sections = (("many", _many), ("bulk", _bulk), ("lzw", _lzw), ("imports", _imports))
     later = (("recordings", recordings.markdown), ("profiler", profiler.markdown))
     for key, section in (*sections, *later):
         if key in results:
@@ -131,6 +131,22 @@ def _many(rows: list[Row]) -> str:
     ]
     note = "The ceiling is the bandwidth over the bytes from a stamp's first to its last pixel."
     return f"## Many cutouts of 64 pixels, {rows[0]['network']}\n\n{note}\n\n{table(titles, lines)}"
+
+
+def _bulk(rows: list[Row]) -> str:
+    titles = ["batch", "network", "stamps", "requests", "MB", "of the wanted", "s", "of the link"]
+    lines = [
+        [
+            *(row["title"], row["network"], row["count"], row["requests"]),
+            *(f"{row['bytes'] / 1e6:.1f}", f"{row['ratio']:.3f}", f"{row['seconds']:.2f}"),
+            f"{row['share']:.0%}" if row["share"] else "",
+            f"{row['memory'] / 1e6:.0f}",
+        ]
+        for row in rows
+    ]
+    note = "Wanted is what lies between the first and last pixel of any stamp, or its tiles."
+    shown = table([*titles, "memory, MB"], lines)
+    return f"## Batches of stamps of 64 pixels\n\n{note}\n\n{shown}"
 
 
 def _lzw(rows: list[Row]) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from helpers.bulk.bands import decode
 from helpers.bulk.pieces import pieces
 from helpers.bulk.positions import pixels_of
 from helpers.bulk.stamps import Stamp
@@ -15,7 +16,8 @@ from helpers.cutout_header import PartHeaders
 from helpers.cutout_plan import plan, slices_of
 from helpers.errors import ArchiveAccessError, DownloadError
 from helpers.image_cutouts import Cutout
-from helpers.image_hdu import decoded, find_image, read_part
+from helpers.image_hdu import find_image, read_part
+from helpers.remote.chunks import Chunk
 from helpers.remote.fits_file import RemoteFitsFile, reading
 from helpers.remote.fits_io import open_file
 from helpers.remote.http import FileChangedError
@@ -134,7 +136,7 @@ class SharedImage:
         """Cut what is known from the first read; make sure that it still holds."""
         if any(stamp.last <= file.beginning.stop for stamp in self.stamps):
             file.confirm()
-        return self._take(file, file.beginning.start, file.beginning.data)
+        return self._take(file, file.beginning)
 
     def _read(self, file: RemoteFitsFile, start: int, stop: int) -> list[Ready]:
         try:
@@ -144,17 +146,26 @@ class SharedImage:
         except DownloadError as error:
             stamps = self._remove(lambda stamp: stamp.needs(start, stop), start, stop)
             return [partial(_failed, stamp, error) for stamp in stamps]
-        return self._take(file, chunk.start, chunk.data)
+        return self._take(file, chunk)
 
-    def _take(self, file: RemoteFitsFile, start: int, data: bytes) -> list[Ready]:
+    def _take(self, file: RemoteFitsFile, chunk: Chunk) -> list[Ready]:
         """Give each stamp its bytes; return those that are complete now."""
+        dtype = self._dtype
 
         def completed(stamp: Stamp) -> bool:
-            stamp.take(start, data)
+            (stamp.keep if dtype is None else stamp.copy)(chunk)
             return stamp.complete
 
-        ready = self._remove(completed, start, start + len(data))
-        return [self._ready(stamp, partial(self._decode, file)) for stamp in ready]
+        ready = self._remove(completed, chunk.start, chunk.stop)
+        if dtype is None:
+            return self._decode(file, ready) if ready else []
+        return [self._ready(stamp, lambda stamp: stamp.content().view(dtype)) for stamp in ready]
+
+    def _decode(self, file: RemoteFitsFile, stamps: Sequence[Stamp]) -> list[Ready]:
+        chunks = {id(chunk): chunk for stamp in stamps for chunk in stamp.chunks}
+        with file.open_with(list(chunks.values())) as hdus:
+            found = decode(hdus[self._number], stamps)
+            return [self._ready(stamp, pixels) for stamp, pixels in found]
 
     def _remove(self, chosen: Callable[[Stamp], bool], start: int, stop: int) -> list[Stamp]:
         """Take those stamps out of the list which have bytes in a range, and are chosen."""
@@ -186,13 +197,6 @@ class SharedImage:
                 return read_part(self._file, self._number, image, stamp.slices).copy()
 
             return [self._ready(stamp, read) for stamp in stamps]
-
-    def _decode(self, file: RemoteFitsFile, stamp: Stamp) -> np.ndarray:
-        if self._dtype is not None:
-            pixels: np.ndarray = stamp.content().view(self._dtype)
-            return pixels
-        with file.open_with(stamp.chunks(file.beginning.version)) as hdus:
-            return decoded(hdus[self._number], stamp.slices)
 
     def _ready(self, stamp: Stamp, pixels: Callable[[Stamp], np.ndarray]) -> Ready:
         try:

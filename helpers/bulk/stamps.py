@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from helpers.bulk.targets import Target
 from helpers.cutout_plan import Part
 from helpers.remote.byte_ranges import Slices
-from helpers.remote.chunks import Chunk, Version
+from helpers.remote.chunks import Chunk
 from helpers.remote.sparse_file import Range, merge
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Stamp:
     ----------
     ranges : numpy.ndarray
         Starts and stops of its bytes, shape (n, 2), in rising order, apart from each other.
+    chunks : list of Chunk
+        What it was given to keep: stamps that share compressed tiles share these.
     """
 
     def __init__(self, target: Target, part: Part, slices: Slices, ranges: Sequence[Range]) -> None:
@@ -43,6 +45,7 @@ class Stamp:
         self.slices = slices
         self.ranges = np.array(merge(ranges, gap=0), dtype=np.int64).reshape(-1, 2)
         self._missing = int((self.ranges[:, 1] - self.ranges[:, 0]).sum())
+        self.chunks: list[Chunk] = []
         # Made when the first of them come: many stamps wait for theirs.
         self._bytes: np.ndarray | None = None
 
@@ -65,30 +68,30 @@ class Stamp:
         """Whether any of its bytes lie in a range."""
         return next(self._parts(start, stop), None) is not None
 
-    def take(self, start: int, data: bytes) -> None:
-        """Copy what belongs to it out of bytes that begin at `start`; nothing comes twice."""
+    def copy(self, chunk: Chunk) -> None:
+        """Copy what belongs to it out of a chunk; nothing comes twice."""
         import numpy as np
 
         if self._bytes is None:
             self._bytes = np.empty(self._missing, np.uint8)
-        given = np.frombuffer(data, np.uint8)
-        for begin, end, place in self._parts(start, start + len(data)):
-            self._bytes[place : place + end - begin] = given[begin - start : end - start]
+        given = np.frombuffer(chunk.data, np.uint8)
+        for begin, end, place in self._parts(chunk.start, chunk.stop):
+            part = given[begin - chunk.start : end - chunk.start]
+            self._bytes[place : place + end - begin] = part
             self._missing -= end - begin
 
+    def keep(self, chunk: Chunk) -> None:
+        """Keep a chunk, if anything in it belongs to it; nothing comes twice."""
+        here = sum(end - begin for begin, end, _ in self._parts(chunk.start, chunk.stop))
+        if here:
+            self.chunks.append(chunk)
+            self._missing -= here
+
     def content(self) -> np.ndarray:
-        """Return all of its bytes, in the order of the file."""
+        """Return what was copied: all of its bytes, in the order of the file."""
         import numpy as np
 
         return np.empty(0, np.uint8) if self._bytes is None else self._bytes
-
-    def chunks(self, version: Version) -> list[Chunk]:
-        """Return its bytes as chunks of a version of the file."""
-        whole = self.content()
-        return [
-            Chunk(begin, whole[place : place + end - begin].tobytes(), version)
-            for begin, end, place in self._parts(self.first, self.last)
-        ]
 
     def _parts(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
         """Yield begin and end of its bytes in a range, and how many of them come before."""

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ import requests
 from replicas import ROOT, RunningReplica, fresh_environment, replica
 
 from replica.holdings import select
+from replica.server import _loopback_socket
 
 REGISTRY = "http://reg.g-vo.org/tap"
 STACK = select(archive="mast", band="g", collection="PS1")[0]
@@ -229,3 +231,12 @@ def test_a_failure_nobody_thought_of_is_told_and_logged_and_spoils_nothing() -> 
         said = process.stderr.read()
     assert "no answer to GET /failing" in said
     assert "Traceback" in said
+
+
+def test_small_answers_wait_for_no_acknowledgement() -> None:
+    """asyncio sets TCP_NODELAY only on sockets that name their protocol; accepted ones inherit it."""
+    with _loopback_socket() as listener:
+        client = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+        with client, accepted:
+            assert accepted.proto == socket.IPPROTO_TCP

@@ -234,7 +234,7 @@ def test_a_failure_nobody_thought_of_is_told_and_logged_and_spoils_nothing() -> 
 
 
 def test_small_answers_wait_for_no_acknowledgement() -> None:
-    """asyncio sets TCP_NODELAY only on sockets that name their protocol; accepted ones inherit it."""
+    """asyncio sets TCP_NODELAY only on sockets that name their protocol, as accepted ones do."""
     with _loopback_socket() as listener:
         client = socket.create_connection(listener.getsockname())
         accepted, _ = listener.accept()

@@ -44,12 +44,12 @@ def _number(answer: Any) -> float | None:
 def check_block_sizes(costs: Mapping[int, Any]) -> str:
     """Check the cost of the same read in three block sizes."""
     if _missing(costs) or not isinstance(costs, Mapping):
-        return _not_yet("costs is a dictionary from block size to the Transfer of that read")
+        return _not_yet("make costs a dictionary from block size to the Transfer of that read")
     if set(costs) != {2**20, 2**18, 2**16}:
-        return _not_yet("its keys are the three block sizes, 2**20, 2**18 and 2**16")
+        return _not_yet("the keys must be the three block sizes, 2**20, 2**18 and 2**16")
     counts = [costs[size] for size in (2**20, 2**18, 2**16)]
     if not all(hasattr(count, "requests") and count.requests for count in counts):
-        return _not_yet("each value is a Transfer around one read of the cutout")
+        return _not_yet("each value must be a Transfer around one read of the cutout")
     requests, moved = [c.requests for c in counts], [c.bytes for c in counts]
     if requests != sorted(set(requests)) or moved != sorted(set(moved), reverse=True):
         return _not_yet("each read needs a Transfer of its own, and its own block size")
@@ -59,16 +59,16 @@ def check_block_sizes(costs: Mapping[int, Any]) -> str:
 def check_edge(edge: Cutout, centre: SkyCoord, offset: float, width: float) -> str:
     """Check a cutout that the image's edge cuts short; offset and width are degrees."""
     if _missing(edge) or not hasattr(edge, "partial"):
-        return _not_yet("edge is what helpers.cutout returns")
+        return _not_yet("edge must be what helpers.cutout returns")
     asked = centre.directional_offset_by(0 * u.deg, offset * u.deg)
     middle = edge.wcs.pixel_to_world(edge.shape[1] / 2, edge.shape[0] / 2)
     if not edge.partial:
-        return _not_yet("this cutout lies inside the image: move it further north")
+        return _not_yet("this cutout lies inside the image; move it further north")
     if middle.separation(asked).deg > width:
-        return _not_yet("the cutout is somewhere else: start from the centre of the image")
+        return _not_yet("the cutout is somewhere else; go north from the centre of the image")
     scale = edge.wcs.proj_plane_pixel_scales()[0].to_value("deg")
     if abs(edge.shape[1] * scale / width - 1) > 0.02:
-        return _not_yet("it has another width than the exercise asks for")
+        return _not_yet("the cutout is not as wide as the exercise asks")
     return "Right: partial is true, and the cutout has fewer rows than columns."
 
 
@@ -76,7 +76,7 @@ def check_flux(flux: Any, image: Cutout) -> str:
     """Check the flux of the nebula in W1, in Jy, within 10 percent."""
     number = _number(flux)
     if _missing(flux) or number is None:
-        return _not_yet("flux is a number, in Jy")
+        return _not_yet("flux must be a number, in Jy")
     corner = np.median(image.data[:20, :20])
     scale = W1_ZERO_JANSKY * 10 ** (-0.4 * image.header["MAGZP"])
     right = float((image.data - corner).sum()) * scale
@@ -84,22 +84,22 @@ def check_flux(flux: Any, image: Cutout) -> str:
     if abs(number / right - 1) < 0.1:
         return "Right: an integrated flux, with the background subtracted."
     if abs(number / raw - 1) < 0.02:
-        return _not_yet("subtract the background first; the corners show it")
+        return _not_yet("subtract the background from each pixel before you add them up")
     if abs(number * scale / right - 1) < 0.1:
-        return _not_yet("this is in DN: convert it with MAGZP and the flux of magnitude 0")
+        return _not_yet("this is in DN; convert it to Jy with MAGZP")
     return _not_yet("sum all pixels, subtract the background of each, then convert to Jy")
 
 
 def check_stored_value(stored_value: Callable[[Any, Header], Any], header: Header) -> str:
     """Check the inverse of the asinh encoding, by encoding and decoding."""
     if _missing(stored_value) or not callable(stored_value):
-        return _not_yet("stored_value is a function of flux and header")
+        return _not_yet("stored_value must be a function of flux and header")
     flux = np.array([-100.0, 0.0, 3.0, 250.0, 50_000.0])
     a = 2.5 * np.log10(np.e)
     expected = a * np.arcsinh((flux - header["BOFFSET"]) / (2 * header["BSOFTEN"]))
     found = np.asarray(stored_value(flux, header), dtype=float)
     if found.shape != flux.shape:
-        return _not_yet("it takes an array and returns one of the same shape")
+        return _not_yet("given an array, it must return one of the same shape")
     if np.allclose(found, expected, atol=1e-4):
         return "Right: decoding gives back the flux."
     if np.allclose(found, expected / a, atol=1e-4):
@@ -111,7 +111,7 @@ def check_magnitude(magnitude: Any, flux: np.ndarray, header: Header, x: int, y:
     """Check the pulsar's magnitude, within 0.1."""
     number = _number(magnitude)
     if _missing(magnitude) or number is None:
-        return _not_yet("magnitude is a number")
+        return _not_yet("magnitude must be a single number")
     rows, columns = np.indices(flux.shape)
     radius = np.hypot(rows - y, columns - x)
     sky = np.nanmedian(flux[(radius > 12) & (radius < 20)])
@@ -120,7 +120,7 @@ def check_magnitude(magnitude: Any, flux: np.ndarray, header: Header, x: int, y:
     if abs(number - right) < 0.1:
         return "Right: sky subtracted, and divided by the exposure time."
     if abs(number + 2.5 * np.log10(header["EXPTIME"]) - right) < 0.1:
-        return _not_yet("the counts are those of the whole exposure: use EXPTIME")
+        return _not_yet("the counts are those of the whole exposure; use EXPTIME")
     if number < right - 0.1:
         return _not_yet("too bright: subtract the sky from each pixel")
     return _not_yet("sum the linear flux within 8 pixels; the stored values do not add up")
@@ -130,44 +130,44 @@ def check_tiles(tiles: Any, image: Cutout, rows_of_a_tile: int) -> str:
     """Check how many tiles lie under a cutout of an image whose tiles are whole rows."""
     number = _number(tiles)
     if _missing(tiles) or number is None:
-        return _not_yet("tiles is a number")
+        return _not_yet("tiles must be a single number")
     if number == np.ceil(image.shape[0] / rows_of_a_tile):
         return "Right: a tile is a whole row, however few of its columns you need."
     if number == image.shape[0] * image.shape[1]:
-        return _not_yet("those are the pixels")
-    return _not_yet("ZTILE1 and ZTILE2 say how large a tile is")
+        return _not_yet("that is the number of pixels in the cutout")
+    return _not_yet("look at ZTILE1 and ZTILE2, the columns and rows of a tile")
 
 
 def check_oldest(oldest: Any, images: Table) -> str:
     """Check the observation number of the oldest ACIS-S image."""
     if _missing(oldest):
-        return _not_yet("oldest is an observation number, obsid")
+        return _not_yet("oldest must be an observation number, an obsid")
     acis = images[images["detector"] == "ACIS-S"]
     if str(oldest).strip() == str(acis["obsid"][np.argmin(acis["time"])]).strip():
         return "Right: you chose by time, not by row number."
     if str(oldest).strip() == str(images["obsid"][np.argmin(images["time"])]).strip():
-        return _not_yet("this is the oldest of all detectors: keep ACIS-S only")
-    return _not_yet("the smallest time, a modified Julian date, is the oldest")
+        return _not_yet("this is the oldest of all detectors; keep ACIS-S only")
+    return _not_yet("the oldest has the smallest time, a modified Julian date")
 
 
 def check_rate(rate: Any, counts: np.ndarray, header: Header) -> str:
     """Check the count rate of the whole image, within one percent."""
     number = _number(rate)
     if _missing(rate) or number is None:
-        return _not_yet("rate is a number, in counts per second")
+        return _not_yet("rate must be a number, in counts per second")
     right = float(counts.sum()) / header["EXPOSURE"]
     if abs(number / right - 1) < 0.01:
         return "Right: counts per second of exposure."
     if abs(number / float(counts.sum()) - 1) < 0.01:
-        return _not_yet("those are the counts: divide them by the exposure time")
-    return _not_yet("the header's EXPOSURE is the time with the shutter open, in seconds")
+        return _not_yet("those are the counts; divide them by the exposure time")
+    return _not_yet("divide all counts of the image by EXPOSURE, the time in seconds")
 
 
 def check_asymmetry(ratio: Any, image: Any, centre: SkyCoord) -> str:
     """Check the brightness of the torus's near side over that of the far side."""
     number = _number(ratio)
     if _missing(ratio) or number is None:
-        return _not_yet("ratio is a number")
+        return _not_yet("ratio must be a single number")
     rows, columns = np.indices(image.data.shape)
     position = image.wcs.pixel_to_world(columns, rows)
     radius = centre.separation(position).arcsec
@@ -180,19 +180,19 @@ def check_asymmetry(ratio: Any, image: Any, centre: SkyCoord) -> str:
     if abs(number / (near / far) - 1) < 0.05:
         return "Right: the side that moves towards us is brighter."
     if abs(number * (near / far) - 1) < 0.05:
-        return _not_yet("this is far over near: turn it over")
+        return _not_yet("this is south-east over north-west; invert it")
     return _not_yet("use mean counts per pixel; position angles run from north through east")
 
 
 def check_events_inside(inside: Mapping[int, Any], distance: np.ndarray) -> str:
     """Check the number of events within 1, 3 and 5 arcmin; distance in arcmin."""
     if _missing(inside) or not isinstance(inside, Mapping) or set(inside) != {1, 3, 5}:
-        return _not_yet("inside is a dictionary with the radii 1, 3 and 5 as keys")
+        return _not_yet("inside must be a dictionary with the radii 1, 3 and 5 as keys")
     right = {radius: int((distance < radius).sum()) for radius in inside}
     if all(abs(_number(inside[radius]) or 0) == right[radius] for radius in inside):
         return "Right: about half of the events of this whole field are from the Crab Nebula."
     if all(inside[radius] == int((distance * 60 < radius).sum()) for radius in inside):
-        return _not_yet("those radii are arcseconds")
+        return _not_yet("your radii are in arcseconds; take arcminutes")
     return _not_yet("count events whose separation from the pulsar is below each radius")
 
 
@@ -200,12 +200,12 @@ def check_hard_fraction(fraction: Any, channels: np.ndarray, distance: np.ndarra
     """Check the share of events of at least channel 52 within 5 arcmin, within 0.01."""
     number = _number(fraction)
     if _missing(fraction) or number is None:
-        return _not_yet("fraction is a number from 0 to 1")
+        return _not_yet("fraction must be a number from 0 to 1")
     inside = distance < 5
     if abs(number - np.mean(channels[inside] >= 52)) < 0.01:
-        return "Right: hard, because the gas between us and the nebula absorbs soft X-rays."
+        return "Right: most are hard, because gas between us and the nebula absorbs soft X-rays."
     if abs(number - np.mean(channels >= 52)) < 0.01:
-        return _not_yet("this is the share of the whole field: keep the events within 5 arcmin")
+        return _not_yet("this is the share in the whole field; keep the events within 5 arcmin")
     return _not_yet("divide the events with PI of at least 52 by all events, within 5 arcmin")
 
 
@@ -214,13 +214,13 @@ def check_silent_cuts(
 ) -> str:
     """Check which cuts of 1 to 6 bytes at the end a decoder does not notice."""
     if _missing(silent) or isinstance(silent, int | str) or not isinstance(silent, Iterable):
-        return _not_yet("silent is a list of numbers from 1 to 6")
+        return _not_yet("silent must be a list of numbers from 1 to 6")
     right = [cut for cut in range(1, 7) if _decodes(decode, compressed[:-cut])]
     found = sorted(silent)
     if found == right:
-        return "Right: the decoder alone cannot tell that the file was cut."
+        return "Right: the decoder alone does not notice every cut."
     if found == sorted(set(range(1, 7)) - set(right)):
-        return _not_yet("those are the cuts that it does notice")
+        return _not_yet("those are the cuts that unlzw does notice")
     return _not_yet("a cut is silent if unlzw raises no error")
 
 
@@ -228,15 +228,15 @@ def check_interpolated_counts(ratio: Any, wcs: WCS, grid: WCS) -> str:
     """Check the share of the counts that is left when they are interpolated."""
     found = _number(ratio)
     if _missing(ratio) or found is None:
-        return _not_yet("ratio is one number")
+        return _not_yet("ratio must be a single number")
     areas = proj_plane_pixel_area(wcs) / proj_plane_pixel_area(grid)
     if abs(found / areas - 1) < 0.05:
         return "Right: interpolated counts are fewer by the ratio of the pixels' areas."
     if abs(found * areas - 1) < 0.05:
         return _not_yet("divide the sum on the grid by the sum in the file")
     if abs(found - 1) < 0.05:
-        return _not_yet("that is the sum with the flux conserved; use reproject_interp")
-    return _not_yet("add up all pixels of both images, without those that are NaN")
+        return _not_yet("that is the ratio with the flux conserved; use reproject_interp")
+    return _not_yet("add up all pixels of both images that are not NaN")
 
 
 def check_spectral_index(
@@ -245,7 +245,7 @@ def check_spectral_index(
     """Check the slope between r and W1; fluxes in Jy, frequencies in Hz in their order."""
     found = _number(index)
     if _missing(index) or found is None:
-        return _not_yet("index is one number")
+        return _not_yet("index must be a single number")
     frequency = dict(zip(fluxes, frequencies, strict=True))
     steps = fluxes["r"] / fluxes["W1"], frequency["r"] / frequency["W1"]
     right = np.log(steps[0]) / np.log(steps[1])
@@ -260,7 +260,7 @@ def check_half_radius(radius: Any, stamp: Cutout, target: SkyCoord) -> str:
     """Check the radius in arcmin within which half of a stamp's light lies."""
     found = _number(radius)
     if _missing(radius) or found is None:
-        return _not_yet("half_radius is one number, in arcmin")
+        return _not_yet("half_radius must be a single number, in arcmin")
     rows, columns = np.indices(stamp.data.shape)
     distance = target.separation(stamp.wcs.pixel_to_world(columns, rows)).arcmin
     light = stamp.data - np.median(stamp.data[distance > 3.6])
@@ -269,8 +269,8 @@ def check_half_radius(radius: Any, stamp: Cutout, target: SkyCoord) -> str:
     if abs(found / right - 1) < 0.05:
         return "Right: that radius holds half of the light."
     if abs(found / 60 / right - 1) < 0.05:
-        return _not_yet("that is in arcsec")
-    return _not_yet("subtract the background first, and take the radius at 0.5 of the curve")
+        return _not_yet("that is in arcsec; convert it to arcmin")
+    return _not_yet("take the growth curve of W1 on the grid, and the radius where it is 0.5")
 
 
 def _decodes(decode: Callable[[bytes], bytes], data: bytes) -> bool:

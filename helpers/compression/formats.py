@@ -122,7 +122,7 @@ def decompress(
     if expected_size is not None and len(stored) != expected_size:
         raise CompressionError(
             f"Expected {expected_size} bytes, as the store says, but received {len(stored)}: "
-            "the download is not whole"
+            "the download is incomplete"
         )
     for magic, (name, unpack) in _FORMATS.items():
         if stored.startswith(magic):

@@ -1,0 +1,103 @@
+"""GetObject and HeadObject: whole, a range, a part, or on a condition."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime
+from email.utils import formatdate
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from replica.archives.s3.documents import error
+from replica.holdings import Product
+from replica.storage.checksums import PART_SIZE, crc32, s3_etag
+from replica.storage.conditions import Version, unmet
+from replica.storage.file_response import LAST_MODIFIED, ProductResponse, file_of
+
+_MEDIA_TYPE = "binary/octet-stream"
+_ONE_RANGE = re.compile(r"bytes=(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))")
+
+
+async def answer_object(request: Request, product: Product) -> Response:
+    """Answer a GET or HEAD of an object; its file is made first if need be."""
+    path = await file_of(product)
+    etag = await asyncio.to_thread(s3_etag, path)
+    resource = f"/{product.bucket}/{product.key}"
+    version = Version(etag, datetime.fromtimestamp(LAST_MODIFIED, UTC))
+    if failed := unmet(request.headers, version):
+        return _unmet(*failed, etag, resource)
+    return _part(request, path, etag, resource) or await _whole_or_range(
+        request, path, etag, resource
+    )
+
+
+def _unmet(status: int, condition: str, etag: str, resource: str) -> Response:
+    """Answer that a condition does not hold: with a document only where S3 has one."""
+    if status == 304:
+        date = formatdate(LAST_MODIFIED, usegmt=True)
+        return Response(None, status, {"etag": f'"{etag}"', "last-modified": date})
+    message = "At least one of the pre-conditions you specified did not hold"
+    return error(status, "PreconditionFailed", message, resource, Condition=condition)
+
+
+def _part(request: Request, path: Path, etag: str, resource: str) -> Response | None:
+    """Answer ``?partNumber=``, which asks for a part as it was uploaded; None without it."""
+    if (text := request.query_params.get("partNumber")) is None:
+        return None
+    if not re.fullmatch(r"[1-9]\d{0,3}|10000", text):
+        message = "Part number must be an integer between 1 and 10000, inclusive"
+        return error(400, "InvalidArgument", message, resource, ArgumentName="partNumber")
+    if "range" in request.headers:
+        message = "Cannot specify both Range header and partNumber query parameter"
+        return error(400, "InvalidRequest", message, resource)
+    parts = -(-path.stat().st_size // PART_SIZE)
+    if int(text) > max(parts, 1):
+        message = "The requested partnumber is not satisfiable"
+        return error(416, "InvalidPartNumber", message, resource, PartNumberRequested=text)
+    start = (int(text) - 1) * PART_SIZE
+    _set_range(request, f"bytes={start}-{start + PART_SIZE - 1}")
+    headers = {"x-amz-mp-parts-count": str(parts)} if parts > 1 else {}
+    return _file(path, etag, headers)
+
+
+async def _whole_or_range(request: Request, path: Path, etag: str, resource: str) -> Response:
+    asked = _ONE_RANGE.fullmatch(request.headers.get("range", ""))
+    if asked is None or (asked[2] and int(asked[2]) < int(asked[1])):
+        _set_range(request, None)  # S3 ignores a Range that it does not understand
+        return _file(path, etag, await _checksum(request, path))
+    if not _satisfiable(asked, size := path.stat().st_size):
+        message = "The requested range is not satisfiable"
+        facts = {"RangeRequested": asked[0], "ActualObjectSize": str(size)}
+        return error(416, "InvalidRange", message, resource, **facts)
+    return _file(path, etag, {})
+
+
+def _satisfiable(asked: re.Match[str], size: int) -> bool:
+    start, _end, suffix = asked.groups()
+    if suffix is not None:
+        return int(suffix) > 0
+    return int(start) < size
+
+
+async def _checksum(request: Request, path: Path) -> dict[str, str]:
+    """The checksum of the whole object, which S3 tells to those who ask for it."""
+    if request.headers.get("x-amz-checksum-mode", "").upper() != "ENABLED":
+        return {}
+    checksum = await asyncio.to_thread(crc32, path)
+    return {"x-amz-checksum-crc32": checksum, "x-amz-checksum-type": "FULL_OBJECT"}
+
+
+def _file(path: Path, etag: str, headers: dict[str, str]) -> Response:
+    headers = {"etag": f'"{etag}"', **headers}
+    return ProductResponse(path, media_type=_MEDIA_TYPE, headers=headers)
+
+
+def _set_range(request: Request, value: str | None) -> None:
+    """Put another Range in place of the request's own, or none."""
+    headers = [item for item in request.scope["headers"] if item[0] != b"range"]
+    if value:
+        headers.append((b"range", value.encode()))
+    request.scope["headers"] = headers

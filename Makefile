@@ -5,7 +5,7 @@ BIN := .venv/bin
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python
 
-.PHONY: run test test-thorough test-oldest test-oldest-live notebooks lab live record check class site box bench lock clean
+.PHONY: run test test-thorough test-oldest test-oldest-live notebooks lab live record check validate class site box bench lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready      ## run all notebooks on the replica; pages and a table go to build/
@@ -43,6 +43,11 @@ live: .venv/ready     ## run all notebooks on the real archives; report, never f
 
 check: .venv/ready    ## compare what the real services answer with what the replica says
 	$(BIN)/python -m replica check
+
+# Those that are not Python packages: apt-get install stilts fitsverify awscli rclone
+validate: .venv/ready ## let programs that nobody here wrote judge the replica: taplint, moto and others
+	$(INSTALL) --quiet --editable '.[validate]'
+	$(BIN)/python -m validation
 
 record: .venv/ready   ## record the notebooks on the real archives, to run them without a network
 	$(BIN)/python -m replica record recordings/notebooks -- $(BIN)/python -m tools.run_notebooks

@@ -5,13 +5,14 @@ After the Amazon S3 API reference, ListObjectsV2 and ListObjects.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 #: S3 never sends more keys than this in one page.
 PAGE_LIMIT = 1000
+_BAD_TOKEN = "The continuation token provided is incorrect"
 _BEHIND_ALL = "\U0010ffff"
 
 
@@ -85,9 +86,11 @@ def _after(query: Mapping[str, str]) -> str:
     if token is None:
         return query.get("start-after", "") or query.get("marker", "")
     try:
-        last = urlsafe_b64decode(token.encode()).decode()
+        last = b64decode(token.encode(), altchars=b"-_", validate=True).decode()
     except (Base64Error, UnicodeError) as error:
-        raise ListingError("The continuation token provided is incorrect") from error
+        raise ListingError(_BAD_TOKEN) from error
+    if not last:
+        raise ListingError(_BAD_TOKEN)
     delimiter = query.get("delimiter", "")
     return last + _BEHIND_ALL if delimiter and last.endswith(delimiter) else last
 

@@ -27,6 +27,9 @@ async def answer_bucket(request: Request, bucket: str) -> Response:
         return Response(media_type="application/xml")
     if "location" in request.query_params:
         return _location(bucket)
+    if request.query_params.get("encoding-type", "url") != "url":
+        message = "Invalid Encoding Method specified in Request"
+        return error(400, "InvalidArgument", message, f"/{bucket}", ArgumentName="encoding-type")
     products = {product.key: product for product in select(bucket=bucket)}
     try:
         found = page(sorted(products, key=str.encode), request.query_params)
@@ -91,6 +94,8 @@ def _add_contents(listing: Element, key: str, path: Path, etag: str) -> None:
         "Key": key,
         "LastModified": LISTED_DATE,
         "ETag": f'"{etag}"',
+        "ChecksumAlgorithm": "CRC32",
+        "ChecksumType": "FULL_OBJECT",
         "Size": str(path.stat().st_size),
         "StorageClass": "STANDARD",
     }

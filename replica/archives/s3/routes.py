@@ -18,10 +18,13 @@ from replica.holdings import buckets, select
 _METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
 #: Parts of a bucket or object that have a right of their own, which visitors do not have.
 _CLOSED = frozenset(
-    "accelerate acl analytics attributes cors encryption intelligent-tiering inventory "
-    "legal-hold lifecycle logging metrics notification object-lock ownershipControls policy "
-    "policyStatus publicAccessBlock replication requestPayment retention tagging torrent "
-    "uploadId uploads versionId versioning versions website".split()
+    {
+        *("accelerate", "acl", "analytics", "attributes", "cors", "encryption"),
+        *("intelligent-tiering", "inventory", "legal-hold", "lifecycle", "logging", "metrics"),
+        *("notification", "object-lock", "ownershipControls", "policy", "policyStatus"),
+        *("publicAccessBlock", "replication", "requestPayment", "retention", "tagging"),
+        *("torrent", "uploadId", "uploads", "versionId", "versioning", "versions", "website"),
+    }
 )
 
 
@@ -39,7 +42,6 @@ async def _identified(request: Request, bucket: str, key: str) -> Response:
     answer = await _answer(request, bucket, key)
     if "x-amz-request-id" not in answer.headers:
         answer.headers.update(request_ids())
-    answer.headers["server"] = "AmazonS3"
     if bucket in buckets():
         answer.headers["x-amz-bucket-region"] = buckets()[bucket]
     return answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from replica.storage.cache import ensure
 from validation import __main__ as command
 from validation import datalink, fits, report, s3, s3_requests, schemas, votable
 from validation.exceptions import EXPLAINED, Explained
-from validation.judging import Case, Finding, Judge, Setting
+from validation.judging import Case, Finding, Judge, JudgeError, Setting
 
 FINDING = Finding("judge", "subject", "is wrong")
 KNOWN = Explained("judge", "subj.*", "is wrong", "the archive does so too")
@@ -186,22 +187,30 @@ def test_a_file_that_is_no_fits_is_found_out(
 
 
 @needs("stilts", "keytool")
-@pytest.mark.parametrize("name", ["SIA 1 of IRSA, error", "cone search", "DataLink of an image"])
+@pytest.mark.parametrize("name", ["SIA 1 of IRSA, error", "SIA 2", "DataLink of an image"])
 def test_votlint_is_content(setting: Setting, name: str) -> None:
     assert votable._lint(setting, name, votable.answers()[name]) == []
 
 
 @needs("stilts", "keytool")
 @pytest.mark.parametrize(
-    "find",
+    ("find", "path"),
     [
-        pytest.param(lambda setting, url: votable._lint(setting, "", url), id="votlint"),
-        pytest.param(datalink._lint, id="datalinklint"),
-        pytest.param(schemas._validate, id="xsdvalidate"),
+        pytest.param(partial(votable._lint, name=""), "ibe/data/none", id="votlint"),
+        pytest.param(datalink._lint, "ibe/data/none", id="datalinklint"),
+        pytest.param(schemas._validate, "SIA?POS=CIRCLE+1+-80+0.1", id="xsdvalidate"),
     ],
 )
-def test_a_document_of_another_kind_is_found_out(setting: Setting, find: partial) -> None:
-    assert find(setting, "https://irsa.ipac.caltech.edu/ibe/sia/wise/allwise/none")
+def test_a_document_of_another_kind_is_found_out(
+    setting: Setting, find: Callable, path: str
+) -> None:
+    assert find(setting, url=f"https://irsa.ipac.caltech.edu/{path}")
+
+
+@needs("stilts", "keytool")
+def test_a_judge_that_fails_says_why(setting: Setting) -> None:
+    with pytest.raises(JudgeError, match=r"xsdvalidate failed: .*FileNotFound"):
+        schemas._validate(setting, "https://irsa.ipac.caltech.edu/ibe/data/none")
 
 
 @needs("stilts", "keytool")

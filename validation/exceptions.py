@@ -47,12 +47,6 @@ EXPLAINED = (
         "the table is for observatories that publish their plans (ObsLocTAP 1.0, 1)",
     ),
     Explained(
-        "votlint",
-        "SIA 2",
-        r'ERROR .*Timestamp value "2013-11-13 00:00:00" does not match .*',
-        "IRSA writes obs_release_date so, with a space (recorded answer of its SIA 2)",
-    ),
-    Explained(
         "moto",
         r"(object|bucket) \?.*",
         "status: 403 AccessDenied, moto .*",

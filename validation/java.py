@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from validation.judging import Setting
+from validation.judging import JudgeError, Setting
 
 PROGRAMS = {
     "stilts": "apt-get install stilts",
@@ -23,13 +23,13 @@ def stilts(setting: Setting, *arguments: str) -> str:
 
     Raises
     ------
-    subprocess.CalledProcessError
-        If it fails; a judgement is no failure.
+    JudgeError
+        If it says nothing but that it failed.
     """
     command = ["stilts", *properties(setting.proxy, setting.certificate), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT)
     if done.returncode and not done.stdout:
-        raise subprocess.CalledProcessError(done.returncode, command[0], done.stderr, done.stderr)
+        raise JudgeError(f"{arguments[0]} failed: {done.stderr.strip()[-300:]}")
     return done.stdout
 
 

@@ -9,6 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 
+class JudgeError(RuntimeError):
+    """A judge failed, so that nothing is known of what it was asked."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """Where the judges work.

@@ -69,7 +69,7 @@ _FIELDS = (
     Field("target_standard", "boolean", "", "meta.code"),
     Field("target_moving", "boolean", "", "meta.code"),
     Field("target_keywords", "char*", "", _KEYWORD),
-    Field("obs_release_date", "char*", "", "time.release", xtype="timestamp"),
+    Field("obs_release_date", "char*", "", "time.release"),
     Field("s_xel1", "long", "", "meta.number"),
     Field("s_xel2", "long", "", "meta.number"),
     Field("s_pixel_scale", "double", "arcsec", "phys.angSize;instr.pixel"),

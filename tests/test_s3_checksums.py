@@ -64,7 +64,7 @@ def test_a_file_is_cut_into_parts_where_the_aws_cli_cuts_it(
 def test_a_listing_tells_the_etag_of_the_object(s3: BaseClient) -> None:
     (item,) = s3.list_objects_v2(Bucket=BUCKET, Prefix=KEY)["Contents"]
     assert item["ETag"] == s3.head_object(Bucket=BUCKET, Key=KEY)["ETag"]
-    assert (item["ChecksumAlgorithm"], item["ChecksumType"]) == (["CRC32"], "FULL_OBJECT")
+    assert item["ChecksumAlgorithm"] == ["CRC32"]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -82,11 +82,9 @@ def test_a_range_has_no_checksum_of_the_whole() -> None:
 
 
 def test_boto3_checks_what_it_reads(s3: BaseClient) -> None:
-    answer = s3.get_object(Bucket=BUCKET, Key=KEY)
-    assert type(answer["Body"]._raw_stream).__name__ == "StreamingChecksumBody" or (
-        "Checksum" in type(answer["Body"]).__name__
-    )
+    answer = s3.get_object(Bucket=BUCKET, Key=KEY, ChecksumMode="ENABLED")
     assert answer["Body"].read() == content(KEY)
+    assert answer["ResponseMetadata"]["ChecksumAlgorithm"] == "crc32"  # boto3 has compared it
 
 
 def test_the_parts_of_an_object_make_up_the_whole(s3: BaseClient) -> None:
@@ -112,6 +110,16 @@ def test_a_part_that_is_none_is_refused(
 ) -> None:
     answer = requests.get(f"{URL}?partNumber={part}", headers=headers)
     assert (answer.status_code, code(answer)) == (status, expected)
+
+
+def test_the_last_bytes_of_a_short_object_are_all_of_it() -> None:
+    answer = requests.get(URL, headers={"Range": "bytes=-999999999"})
+    size = len(content(KEY))
+    assert (answer.status_code, answer.headers["content-range"], len(answer.content)) == (
+        206,
+        f"bytes 0-{size - 1}/{size}",
+        size,
+    )
 
 
 def test_every_answer_has_a_number_of_its_own() -> None:

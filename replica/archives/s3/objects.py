@@ -68,18 +68,21 @@ async def _whole_or_range(request: Request, path: Path, etag: str, resource: str
     if asked is None or (asked[2] and int(asked[2]) < int(asked[1])):
         _set_range(request, None)  # S3 ignores a Range that it does not understand
         return _file(path, etag, await _checksum(request, path))
-    if not _satisfiable(asked, size := path.stat().st_size):
+    first, last = _positions(asked, size := path.stat().st_size)
+    if first > last:
         message = "The requested range is not satisfiable"
         facts = {"RangeRequested": asked[0], "ActualObjectSize": str(size)}
         return error(416, "InvalidRange", message, resource, **facts)
+    _set_range(request, f"bytes={first}-{last}")
     return _file(path, etag, {})
 
 
-def _satisfiable(asked: re.Match[str], size: int) -> bool:
-    start, _end, suffix = asked.groups()
+def _positions(asked: re.Match[str], size: int) -> tuple[int, int]:
+    """The first and the last byte of a range; the first is behind the last if there is none."""
+    start, end, suffix = asked.groups()
     if suffix is not None:
-        return int(suffix) > 0
-    return int(start) < size
+        return max(size - int(suffix), 0), size - 1
+    return int(start), min(int(end or size), size - 1)
 
 
 async def _checksum(request: Request, path: Path) -> dict[str, str]:

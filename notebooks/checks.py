@@ -273,6 +273,63 @@ def check_half_radius(radius: Any, stamp: Cutout, target: SkyCoord) -> str:
     return _not_yet("take the growth curve of W1 on the grid, and the radius where it is 0.5")
 
 
+def check_by_detector(by_detector: Any, observations: Table) -> str:
+    """Check number and summed exposure of the observations by detector."""
+    names = getattr(by_detector, "colnames", [])
+    if _missing(by_detector) or not {"detector", "number", "total"} <= set(names):
+        return _not_yet("by_detector is a table with the columns detector, number and total")
+    detectors = np.asarray(observations["detector"], dtype=str)
+    exposures = np.ma.filled(np.ma.asarray(observations["exposure"], dtype=float), 0.0)
+    found = {str(row["detector"]): (row["number"], row["total"]) for row in by_detector}
+    if set(found) != set(detectors):
+        return _not_yet("it has one row for each detector: group by it, inside the circle")
+    for name, (number, total) in found.items():
+        own = exposures[detectors == name]
+        if number != len(own):
+            return _not_yet(f"{name} made {len(own)} observations: count them inside the circle")
+        if abs(float(total or 0) - own.sum()) > 1e-3 * own.sum():
+            return _not_yet("total is the sum of the exposures in seconds")
+    return "Right: the archive sent a row for each detector instead of all observations."
+
+
+def check_folder_sizes(megabytes: Any, objects: Sequence[Mapping[str, Any]]) -> str:
+    """Check the megabytes of the objects by the ending of their names."""
+    if _missing(megabytes) or not isinstance(megabytes, Mapping):
+        return _not_yet("megabytes is a dictionary from ending to megabytes")
+    right: dict[str, float] = {}
+    for item in objects:
+        ending = item["Key"].rsplit(".", 1)[1]
+        right[ending] = right.get(ending, 0.0) + item["Size"] / 1e6
+    if set(megabytes) != set(right):
+        return _not_yet(f"its keys are the endings {', '.join(sorted(right))}, without a dot")
+    numbers = {name: _number(value) or 0.0 for name, value in megabytes.items()}
+    if all(abs(numbers[name] - size) <= 0.01 * size for name, size in right.items()):
+        return "Right: one listing gives the sizes of all files."
+    if all(abs(numbers[name] / 1e6 - size) <= 0.01 * size for name, size in right.items()):
+        return _not_yet("those are bytes: a megabyte has a million of them")
+    return _not_yet("add up Size over all objects with the ending, not only the last of them")
+
+
+def check_nearest(nearest: Any, targets: Table, fields: Table) -> str:
+    """Check the name of the field whose centre is nearest to each target; all in degrees."""
+    from astropy.coordinates import SkyCoord
+
+    if _missing(nearest) or not isinstance(nearest, Mapping):
+        return _not_yet("nearest is a dictionary from target to the seq_id of a field")
+    if {str(name) for name in nearest} != {str(name) for name in targets["target"]}:
+        return _not_yet("its keys are the targets, each once")
+    centres = SkyCoord(np.asarray(fields["ra"]), np.asarray(fields["dec"]), unit="deg")
+    names = np.asarray(fields["seq_id"], dtype=str)
+    for row in targets:
+        distance = centres.separation(SkyCoord(row["ra"], row["dec"], unit="deg"))
+        found = {str(name): str(value) for name, value in nearest.items()}[str(row["target"])]
+        if found not in names:
+            return _not_yet(f"{found} is not the seq_id of a field")
+        if found != names[np.argmin(distance)]:
+            return _not_yet(f"there is a field nearer to {row['target']} than {found}")
+    return "Right: one query answered for all targets."
+
+
 def _decodes(decode: Callable[[bytes], bytes], data: bytes) -> bool:
     try:
         decode(data)
@@ -297,4 +354,7 @@ CHECKS: Sequence[Callable[..., str]] = (
     check_interpolated_counts,
     check_spectral_index,
     check_half_radius,
+    check_by_detector,
+    check_folder_sizes,
+    check_nearest,
 )

@@ -129,6 +129,17 @@ def round_source(width: float) -> SimpleNamespace:
     return SimpleNamespace(data=7.0 + np.exp(-0.5 * (radius / width) ** 2), wcs=wcs)
 
 
+OBSERVATIONS = Table({"detector": ["A", "A", "B"], "exposure": [10.0, 5.0, 7.0]})
+
+
+def by_detector(numbers: tuple[int, int], totals: tuple[float, float]) -> Table:
+    return Table({"detector": ["A", "B"], "number": numbers, "total": totals})
+
+
+OBJECTS = [{"Key": f"a/b.{end}", "Size": n} for end, n in (("fits", 5e6), ("fits", 3e6), ("gz", 1))]
+TARGETS = Table({"target": ["Crab", "Cas A"], "ra": [83.6, 350.9], "dec": [22.0, 58.8]})
+FIELDS = Table({"seq_id": ["F1", "F2", "F3"], "ra": [83, 351, 20], "dec": [23, 60, 0]})
+
 #: Check, the arguments behind the answer, the solution, three typical wrong answers.
 CASES = {
     "check_block_sizes": (
@@ -185,6 +196,21 @@ CASES = {
         (round_source(1.0), CENTRE),
         1.177,
         [..., 1.177 * 60, 1.6, round_source],
+    ),
+    "check_by_detector": (
+        (OBSERVATIONS,),
+        by_detector((2, 1), (15.0, 7.0)),
+        [..., by_detector((3, 9), (15.0, 7.0)), by_detector((2, 1), (7.5, 7.0)), OBSERVATIONS],
+    ),
+    "check_folder_sizes": (
+        (OBJECTS,),
+        {"fits": 8.0, "gz": 1e-6},
+        [..., {"fits": 8e6, "gz": 1}, {"fits": 3.0, "gz": 1e-6}, {".fits": 8.0, ".gz": 1e-6}],
+    ),
+    "check_nearest": (
+        (TARGETS, FIELDS),
+        {"Crab": "F1", "Cas A": "F2"},
+        [..., {"Crab": "F1"}, {"Crab": "F1", "Cas A": "F3"}, {"Crab": 1.0, "Cas A": 1.3}],
     ),
 }
 

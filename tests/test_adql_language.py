@@ -65,6 +65,22 @@ def test_top_belongs_to_its_own_select(query: str, expected: list[int]) -> None:
     assert [row[0] for row in rows(query)] == expected
 
 
+def test_an_alias_means_its_own_table_in_each_select() -> None:
+    """The first SELECT gives the answer its columns, and each unit is that of its own table."""
+    query = "SELECT t.name FROM names AS t UNION SELECT t.name FROM other AS t"
+    other = Table(
+        "other", "One more", (Field("name"), Field("arc", "double", "deg")), (("x", 0.5),)
+    )
+    assert sorted(adql.query((*TABLES, other), query, 10).rows) == [("one",), ("x",)]
+    query = "SELECT t.arc FROM numbers AS t WHERE t.n = 1 UNION ALL SELECT t.arc FROM other AS t"
+    assert [field.unit for field in adql.query((*TABLES, other), query, 10).fields] == ["arcmin"]
+    query = (
+        "SELECT IN_UNIT(t.arc, 'arcsec') AS a FROM numbers AS t WHERE t.n = 1 "
+        "UNION ALL SELECT IN_UNIT(t.arc, 'arcsec') AS a FROM other AS t"
+    )
+    assert [row[0] for row in adql.query((*TABLES, other), query, 10).rows] == [6.0, 1800.0]
+
+
 # Functions
 
 

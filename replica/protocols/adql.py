@@ -22,6 +22,8 @@ from replica.protocols.votable import Field
 if TYPE_CHECKING:
     from sqlglot import exp
 
+    from replica.protocols import adql_syntax
+
 #: Limits of one query: seconds, and bytes of its answer.
 TIMEOUT = 20.0
 MAX_ANSWER = 50_000_000
@@ -100,15 +102,17 @@ def query(tables: Iterable[Table], adql: str, maxrec: int, limit: Limit | None =
     scope = adql_syntax.resolve(tree, _Catalogue(tables).find)
     adql_syntax.convert_units(tree, partial(_unit, scope))
     _refuse_unknown(adql_syntax.functions(tree))
-    shown = adql_syntax.sources(tree)
-    names, rows = _run(scope.values(), adql_syntax.write(tree), maxrec, limit or Limit(TIMEOUT))
-    fields = _fields(names, rows, shown, scope)
+    first = adql_syntax.first_select(tree)
+    shown, aliases = adql_syntax.sources(first), scope.aliases(first)
+    sql = adql_syntax.write(tree)
+    names, rows = _run(scope.tables.values(), sql, maxrec, limit or Limit(TIMEOUT))
+    fields = _fields(names, rows, shown, aliases)
     return Answer(fields, _as_texts(fields, rows[:maxrec]), len(rows) > maxrec)
 
 
-def _unit(scope: Mapping[str, Table], name: str, alias: str) -> str:
-    column = _column(name, alias, scope)
-    return column.unit if column else ""
+def _unit(scope: adql_syntax.Scope, column: exp.Column) -> str:
+    field = _column(column.name, column.table, scope.aliases(column))
+    return field.unit if field else ""
 
 
 class _Catalogue:

@@ -7,7 +7,8 @@ called ``time`` or ``table``, and every function stays as it is written.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import sqlglot
@@ -156,30 +157,59 @@ def functions(tree: exp.Query) -> set[str]:
     return {call.name.lower() for call in tree.find_all(exp.Anonymous)}
 
 
-def resolve(tree: exp.Query, find: Callable[[str], Table]) -> dict[str, Table]:
+@dataclass(frozen=True)
+class Scope:
+    """The tables of a query.
+
+    Attributes
+    ----------
+    tables : dict
+        All of them by their full names.
+    selects : list of (sqlglot.exp.Select, dict)
+        Aliases in small letters to the tables, for each SELECT; another SELECT may give the
+        same alias to another table.
+    """
+
+    tables: dict[str, Table]
+    selects: list[tuple[exp.Expression | None, dict[str, Table]]]
+
+    def aliases(self, place: exp.Expression) -> dict[str, Table]:
+        """What the aliases mean at a place: in its own SELECT, in those around it, elsewhere."""
+        around = list(_selects_around(place))
+        nearest_first = [own for at in around for select, own in self.selects if select is at]
+        found: dict[str, Table] = {}
+        for aliases in (*nearest_first, *(own for _, own in self.selects)):
+            found = found | {alias: table for alias, table in aliases.items() if alias not in found}
+        return found
+
+
+def _selects_around(place: exp.Expression) -> Iterator[exp.Expression]:
+    select = place if isinstance(place, exp.Select) else place.parent_select
+    while select is not None:
+        yield select
+        select = select.parent_select
+
+
+def resolve(tree: exp.Query, find: Callable[[str], Table]) -> Scope:
     """Replace the names of the tables by the full ones of what `find` returns for them.
 
     Each keeps the last part of its name as alias: ``rr.resource.ivoid`` and ``resource.ivoid``
     are the same column.
-
-    Returns
-    -------
-    dict
-        Aliases in small letters to the tables.
     """
     common = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    aliases: dict[str, Table] = {}
+    scope = Scope({}, [])
     for name in list(tree.find_all(exp.Table)):
         if not isinstance(name.this, exp.Identifier):
             raise QueryError(f"{name.sql(Adql)} is not the name of a table")
         if name.db or name.name.lower() not in common:
             table = find(".".join(part.name for part in name.parts))
-            aliases[name.alias_or_name.lower()] = table
+            scope.tables[table.name] = table
+            scope.selects.append((name.parent_select, {name.alias_or_name.lower(): table}))
             _rename(name, table.name)
     for column in tree.find_all(exp.Column):
         column.set("db", None)
         column.set("catalog", None)
-    return aliases
+    return scope
 
 
 def _rename(table: exp.Table, name: str) -> None:
@@ -190,7 +220,7 @@ def _rename(table: exp.Table, name: str) -> None:
     table.set("catalog", None)
 
 
-def convert_units(tree: exp.Query, unit_of: Callable[[str, str], str]) -> None:
+def convert_units(tree: exp.Query, unit_of: Callable[[exp.Column], str]) -> None:
     """Multiply a column by a factor in place of each ``IN_UNIT(column, 'unit')``.
 
     Parameters
@@ -198,8 +228,7 @@ def convert_units(tree: exp.Query, unit_of: Callable[[str, str], str]) -> None:
     tree : sqlglot.exp.Query
         The query.
     unit_of : callable
-        Returns the unit of a column, given its name and the alias of its table; empty if it
-        has none.
+        Returns the unit of a column; empty if it has none.
 
     Raises
     ------
@@ -211,8 +240,7 @@ def convert_units(tree: exp.Query, unit_of: Callable[[str, str], str]) -> None:
             column, unit, *more = [*call.expressions, None, None]
             if not isinstance(column, exp.Column) or not isinstance(unit, exp.Literal) or more[2:]:
                 raise QueryError("IN_UNIT takes a column and a unit: IN_UNIT(ra, 'rad')")
-            given = unit_of(column.name, column.table)
-            factor = exp.Literal.number(repr(_factor(column.name, given, unit.name)))
+            factor = exp.Literal.number(repr(_factor(column.name, unit_of(column), unit.name)))
             call.replace(exp.paren(exp.Mul(this=column.copy(), expression=factor)))
 
 
@@ -280,13 +308,18 @@ def _name(expression: exp.Expression) -> str:
     return "case" if isinstance(expression, exp.Case) else "column"
 
 
-def sources(tree: exp.Query) -> dict[str, exp.Expression]:
-    """Names of the columns of an answer, each with what it shows; those of a ``*`` not named."""
+def first_select(tree: exp.Query) -> exp.Select:
+    """The SELECT that names the columns of an answer: the first one of a set operation."""
     select: Any = tree
     while isinstance(select, exp.SetOperation | exp.Subquery):
         select = select.this
     if not isinstance(select, exp.Select):
         raise QueryError("the query is not understood: a part of it is no SELECT")
+    return select
+
+
+def sources(select: exp.Select) -> dict[str, exp.Expression]:
+    """Names of the columns of an answer, each with what it shows; those of a ``*`` not named."""
     return {each.alias_or_name: each.unalias() for each in select.expressions if not each.is_star}
 
 

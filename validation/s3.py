@@ -70,10 +70,9 @@ def _compare(ours: S3, request: S3Request) -> list[str]:
         return [f"status: {status}, moto {other_status}"]
     one, other = _facts(answer), _facts(other_answer)
     return [
-        f"{name}: {_short(only)}, moto {_short(only_other)}"
+        f"{name}: {_differences(one.get(name), other.get(name))}"
         for name in one | other
-        for only, only_other in [_apart(one.get(name), other.get(name))]
-        if only != only_other
+        if one.get(name) != other.get(name)
     ]
 
 
@@ -83,11 +82,11 @@ def _status(answer: requests.Response) -> str:
     return f"{answer.status_code} {code[1].decode() if code else ''}".rstrip()
 
 
-def _apart(one: object, other: object) -> tuple[object, object]:
-    """Two values, without what they have in common if they are lists of as much."""
-    if not (isinstance(one, list) and isinstance(other, list)) or sorted(one) == sorted(other):
-        return one, other
-    return [each for each in one if each not in other], [each for each in other if each not in one]
+def _differences(one: object, other: object) -> str:
+    """Show two values; of lists, what is in one of them only."""
+    if isinstance(one, list) and isinstance(other, list) and set(one) != set(other):
+        one, other = [x for x in one if x not in other], [x for x in other if x not in one]
+    return f"{_short(one)}, moto {_short(other)}"
 
 
 def _facts(answer: requests.Response) -> dict[str, object]:

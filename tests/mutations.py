@@ -75,7 +75,7 @@ MUTATIONS = {
         ),
     ),
     "key pattern in a listing": Mutation(
-        "archives/s3/routes.py",
+        "archives/s3/listings.py",
         '"Key": key,',
         '"Key": key.replace("-cov-", "_cov_").replace("_mex.", "_mx."),',
         tuple(
@@ -93,7 +93,7 @@ MUTATIONS = {
         ),
     ),
     "element of a listing": Mutation(
-        "archives/s3/routes.py",
+        "archives/s3/listings.py",
         '        "StorageClass": "STANDARD",\n',
         "",
         (

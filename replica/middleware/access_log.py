@@ -73,6 +73,8 @@ class AccessLogMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # As the client sent them: the application may put another Range in their place.
+        asked = Headers(raw=scope["headers"])
         answer = {"status": 0, "sent": 0}
 
         async def counted(message: Message) -> None:
@@ -84,10 +86,9 @@ class AccessLogMiddleware:
         try:
             await self._app(scope, receive, counted)
         finally:
-            self._write(scope, answer)
+            self._write(scope, asked, answer)
 
-    def _write(self, scope: Scope, answer: dict[str, int]) -> None:
-        headers = Headers(scope=scope)
+    def _write(self, scope: Scope, headers: Headers, answer: dict[str, int]) -> None:
         query = scope["query_string"].decode("latin-1")
         self._log.write(
             host=headers.get("host", "").partition(":")[0],

@@ -41,7 +41,7 @@ def build(patterns: list[str], *, jobs: int = 2) -> int:
 
 def _make(products: list[Product], jobs: int) -> None:
     bar = tqdm(total=len(products), desc="simulating data", unit="file", disable=not products)
-    with bar, ProcessPoolExecutor(jobs, initializer=_end_with, initargs=(os.getpid(),)) as pool:
+    with bar, ProcessPoolExecutor(jobs, initializer=_end_with_parent) as pool:
         try:
             for done in as_completed([pool.submit(ensure, product) for product in products]):
                 done.result()
@@ -51,8 +51,12 @@ def _make(products: list[Product], jobs: int) -> None:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _end_with(parent: int) -> None:
-    """End this worker soon after its parent, even if that was killed without warning."""
+def _end_with_parent() -> None:
+    """End this worker soon after its parent, even if that was killed without warning.
+
+    The parent may be a fork server, as from Python 3.14 on, which ends with its own parent.
+    """
+    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:

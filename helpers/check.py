@@ -13,6 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
 
+from helpers.connection import TIMEOUT, chosen_mode, silent_archives
+from helpers.errors import ReplicaError, SourceError
+from helpers.replica_process import start_replica
+
 #: Beside the folder of helpers in a clone: what the notebooks need.
 REQUIREMENTS = Path(__file__).parent.parent / "requirements_data_access.txt"
 PROJECT = "archives-in-the-cloud"
@@ -151,10 +155,17 @@ def memory() -> Finding:
 def source() -> Finding:
     """What ``ARCHIVES`` says."""
     given = os.environ.get("ARCHIVES", "").strip()
-    known = given.lower() in ("", "auto", "live", "replica")
-    if known or given.startswith(("recording:", "http://")):
-        return Finding("ARCHIVES", given or "not set, so live if all archives answer")
-    return Finding("ARCHIVES", repr(given), "set it to auto, live, replica or recording:PATH")
+    if not _mode():
+        return Finding("ARCHIVES", repr(given), "set it to auto, live, replica or recording:PATH")
+    return Finding("ARCHIVES", given or "not set, so live if all archives answer")
+
+
+def _mode() -> str:
+    """What ``ARCHIVES`` chooses; empty if it is no value that `connect` knows."""
+    try:
+        return chosen_mode()
+    except SourceError:
+        return ""
 
 
 def proxies() -> Finding:
@@ -168,10 +179,7 @@ def proxies() -> Finding:
 
 def live_archives() -> Finding:
     """Whether the real archives answer from here."""
-    from helpers.connection import TIMEOUT, silent_archives
-
-    given = os.environ.get("ARCHIVES", "").strip().lower()
-    if given not in ("", "auto", "live"):
+    if _mode() not in ("auto", "live"):
         return Finding("live archives", "not asked, since ARCHIVES names another source")
     if find_spec("requests") is None:
         return Finding("live archives", "not asked: requests is missing")
@@ -184,9 +192,6 @@ def live_archives() -> Finding:
 
 def replica() -> Finding:
     """Whether the replica starts, and lets a client in."""
-    from helpers.errors import ReplicaError
-    from helpers.replica_process import start_replica
-
     try:
         running = start_replica()
     except ReplicaError as error:

@@ -84,6 +84,20 @@ def connect() -> None:
     ReplicaError
         If the replica does not start.
     """
+    mode = chosen_mode()
+    with _lock(os.getpid()):
+        source = _stay(mode) if _connected() else _choose(mode)
+    print(source)  # noqa: T201
+
+
+def chosen_mode() -> str:
+    """Return what ``ARCHIVES`` chooses, in small letters but for a path; ``auto`` if unset.
+
+    Raises
+    ------
+    SourceError
+        If it is none of the values that `connect` knows.
+    """
     given = os.environ.get("ARCHIVES", "").strip() or "auto"
     mode = given if given.startswith(_WITH_PLACE) else given.lower()
     if mode not in ("auto", "live", "replica") and not mode.startswith(_WITH_PLACE):
@@ -91,9 +105,7 @@ def connect() -> None:
             f"the environment variable ARCHIVES is {mode!r}; set it to auto, live or replica, "
             f"or to {_PREFIX}PATH"
         )
-    with _lock(os.getpid()):
-        source = _stay(mode) if _connected() else _choose(mode)
-    print(source)  # noqa: T201
+    return mode
 
 
 @lru_cache(maxsize=1)

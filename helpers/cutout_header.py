@@ -68,7 +68,7 @@ class PartHeaders:
         if any(map(_TABLE.fullmatch, header)):
             shared.add_history("Look-up tables of the distortion are left out: they are other HDUs")
         self._shared = shared
-        self._letters = sorted({match["letter"] for key in shared if (match := _match(key))})
+        self._letters = _letters(shared)
 
     def of(self, part: Part) -> fits.Header:
         """Return the header of a part, as `cutout_header` does."""
@@ -89,12 +89,17 @@ def padded_header(header: fits.Header, asked: tuple[slice, slice]) -> fits.Heade
     asked : tuple of slice
         Rows and columns that were asked for; see `helpers.Cutout`.
     """
-    letters = sorted({match["letter"] for key in header if (match := _match(key))})
+    letters = _letters(header)
     padded = header.copy()
     for axis, part in ((1, asked[1]), (2, asked[0])):
         _move(padded, axis, min(0, part.start), letters)
         padded[f"NAXIS{axis}"] = part.stop - part.start
     return padded
+
+
+def _letters(header: fits.Header) -> list[str]:
+    """Letters of all WCS of a header; that of the first is empty."""
+    return sorted({match["letter"] for key in header if (match := _match(key))})
 
 
 def _cards(header: fits.Header, axes: tuple[int, ...]) -> Iterator[fits.Card]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from helpers.cutout_header import cutout_header
-from helpers.cutout_plan import check_arguments, plan, slices_of
+from helpers.cutout_plan import Part, check_arguments, plan, slices_of
 from helpers.errors import ArchiveAccessError
 from helpers.image_hdu import HduName, find_image, read_part
-from helpers.remote.fits_file import reading
+from helpers.remote.fits_file import FitsFile, reading
 from helpers.remote.fits_io import Location, open_file
 from helpers.remote.http import FileChangedError
 from helpers.wcs import celestial_axes, celestial_wcs
@@ -143,15 +143,22 @@ def _cut(
         axes, wcs = celestial_axes(image.header), file.wcs(number, hdus)
         part = plan(file.name, image.shape, axes, wcs, position, size)
         data = read_part(file, number, image, slices_of(file.name, image.shape, part, plane))
-        return Cutout(
-            data=data.reshape(part.shape).copy(),
-            wcs=wcs.slice((part.rows, part.columns)),
-            header=cutout_header(image.header, part),
-            partial=part.partial,
-            url=file.name,
-            asked=part.asked,
-            etag=file.etag,
-        )
+        return cutout_of(file, wcs, cutout_header(image.header, part), part, data)
+
+
+def cutout_of(
+    file: FitsFile, wcs: WCS, header: fits.Header, part: Part, pixels: np.ndarray
+) -> Cutout:
+    """Put a cutout together from the pixels of a part, its header, and the image's WCS."""
+    return Cutout(
+        data=pixels.reshape(part.shape).copy(),
+        wcs=wcs.slice((part.rows, part.columns)),
+        header=header,
+        partial=part.partial,
+        url=file.name,
+        asked=part.asked,
+        etag=file.etag,
+    )
 
 
 def cutouts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -79,11 +80,9 @@ def read_part(file: FitsFile, number: int, image: Any, slices: Slices) -> np.nda
 
 def decoded(image: Any, slices: Slices) -> np.ndarray:
     """Return the pixels of a part of an image, of which all bytes are known."""
-    if getattr(image, "compression_type", "") != "HCOMPRESS_1":
+    is_hcompress = getattr(image, "compression_type", "") == "HCOMPRESS_1"
+    with _hcompress(os.getpid()) if is_hcompress else nullcontext():
         pixels: np.ndarray = image.section[slices]
-        return pixels
-    with _hcompress(os.getpid()):
-        pixels = image.section[slices]
         return pixels
 
 

@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 W1_ZERO_JANSKY = 309.54
 
 
-def _missing(answer: object) -> bool:
-    return answer is Ellipsis or answer is None
-
-
 def _not_yet(why: str) -> str:
     return f"Not yet: {why}."
 
@@ -43,7 +39,7 @@ def _number(answer: Any) -> float | None:
 
 def check_block_sizes(costs: Mapping[int, Any]) -> str:
     """Check the cost of the same read in three block sizes."""
-    if _missing(costs) or not isinstance(costs, Mapping):
+    if not isinstance(costs, Mapping):
         return _not_yet("make costs a dictionary from block size to the Transfer of that read")
     if set(costs) != {2**20, 2**18, 2**16}:
         return _not_yet("the keys must be the three block sizes, 2**20, 2**18 and 2**16")
@@ -58,7 +54,7 @@ def check_block_sizes(costs: Mapping[int, Any]) -> str:
 
 def check_edge(edge: Cutout, centre: SkyCoord, offset: float, width: float) -> str:
     """Check a cutout that the image's edge cuts short; offset and width are degrees."""
-    if _missing(edge) or not hasattr(edge, "partial"):
+    if not hasattr(edge, "partial"):
         return _not_yet("edge must be what helpers.cutout returns")
     asked = centre.directional_offset_by(0 * u.deg, offset * u.deg)
     middle = edge.wcs.pixel_to_world(edge.shape[1] / 2, edge.shape[0] / 2)
@@ -75,7 +71,7 @@ def check_edge(edge: Cutout, centre: SkyCoord, offset: float, width: float) -> s
 def check_flux(flux: Any, image: Cutout) -> str:
     """Check the flux of the nebula in W1, in Jy, within 10 percent."""
     number = _number(flux)
-    if _missing(flux) or number is None:
+    if number is None:
         return _not_yet("flux must be a number, in Jy")
     corner = np.median(image.data[:20, :20])
     scale = W1_ZERO_JANSKY * 10 ** (-0.4 * image.header["MAGZP"])
@@ -92,7 +88,7 @@ def check_flux(flux: Any, image: Cutout) -> str:
 
 def check_stored_value(stored_value: Callable[[Any, Header], Any], header: Header) -> str:
     """Check the inverse of the asinh encoding, by encoding and decoding."""
-    if _missing(stored_value) or not callable(stored_value):
+    if not callable(stored_value):
         return _not_yet("stored_value must be a function of flux and header")
     flux = np.array([-100.0, 0.0, 3.0, 250.0, 50_000.0])
     a = 2.5 * np.log10(np.e)
@@ -110,7 +106,7 @@ def check_stored_value(stored_value: Callable[[Any, Header], Any], header: Heade
 def check_magnitude(magnitude: Any, flux: np.ndarray, header: Header, x: int, y: int) -> str:
     """Check the pulsar's magnitude, within 0.1."""
     number = _number(magnitude)
-    if _missing(magnitude) or number is None:
+    if number is None:
         return _not_yet("magnitude must be a single number")
     rows, columns = np.indices(flux.shape)
     radius = np.hypot(rows - y, columns - x)
@@ -129,7 +125,7 @@ def check_magnitude(magnitude: Any, flux: np.ndarray, header: Header, x: int, y:
 def check_tiles(tiles: Any, image: Cutout, rows_of_a_tile: int) -> str:
     """Check how many tiles lie under a cutout of an image whose tiles are whole rows."""
     number = _number(tiles)
-    if _missing(tiles) or number is None:
+    if number is None:
         return _not_yet("tiles must be a single number")
     if number == np.ceil(image.shape[0] / rows_of_a_tile):
         return "Right: a tile is a whole row, however few of its columns you need."
@@ -140,7 +136,7 @@ def check_tiles(tiles: Any, image: Cutout, rows_of_a_tile: int) -> str:
 
 def check_oldest(oldest: Any, images: Table) -> str:
     """Check the observation number of the oldest ACIS-S image."""
-    if _missing(oldest):
+    if oldest is Ellipsis or oldest is None:
         return _not_yet("oldest must be an observation number, an obsid")
     acis = images[images["detector"] == "ACIS-S"]
     if str(oldest).strip() == str(acis["obsid"][np.argmin(acis["time"])]).strip():
@@ -153,7 +149,7 @@ def check_oldest(oldest: Any, images: Table) -> str:
 def check_rate(rate: Any, counts: np.ndarray, header: Header) -> str:
     """Check the count rate of the whole image, within one percent."""
     number = _number(rate)
-    if _missing(rate) or number is None:
+    if number is None:
         return _not_yet("rate must be a number, in counts per second")
     right = float(counts.sum()) / header["EXPOSURE"]
     if abs(number / right - 1) < 0.01:
@@ -166,7 +162,7 @@ def check_rate(rate: Any, counts: np.ndarray, header: Header) -> str:
 def check_asymmetry(ratio: Any, image: Any, centre: SkyCoord) -> str:
     """Check the brightness of the torus's near side over that of the far side."""
     number = _number(ratio)
-    if _missing(ratio) or number is None:
+    if number is None:
         return _not_yet("ratio must be a single number")
     rows, columns = np.indices(image.data.shape)
     position = image.wcs.pixel_to_world(columns, rows)
@@ -186,7 +182,7 @@ def check_asymmetry(ratio: Any, image: Any, centre: SkyCoord) -> str:
 
 def check_events_inside(inside: Mapping[int, Any], distance: np.ndarray) -> str:
     """Check the number of events within 1, 3 and 5 arcmin; distance in arcmin."""
-    if _missing(inside) or not isinstance(inside, Mapping) or set(inside) != {1, 3, 5}:
+    if not isinstance(inside, Mapping) or set(inside) != {1, 3, 5}:
         return _not_yet("inside must be a dictionary with the radii 1, 3 and 5 as keys")
     right = {radius: int((distance < radius).sum()) for radius in inside}
     if all(abs(_number(inside[radius]) or 0) == right[radius] for radius in inside):
@@ -199,7 +195,7 @@ def check_events_inside(inside: Mapping[int, Any], distance: np.ndarray) -> str:
 def check_hard_fraction(fraction: Any, channels: np.ndarray, distance: np.ndarray) -> str:
     """Check the share of events of at least channel 52 within 5 arcmin, within 0.01."""
     number = _number(fraction)
-    if _missing(fraction) or number is None:
+    if number is None:
         return _not_yet("fraction must be a number from 0 to 1")
     inside = distance < 5
     if abs(number - np.mean(channels[inside] >= 52)) < 0.01:
@@ -213,7 +209,7 @@ def check_silent_cuts(
     silent: Iterable[int], compressed: bytes, decode: Callable[[bytes], bytes]
 ) -> str:
     """Check which cuts of 1 to 6 bytes at the end a decoder does not notice."""
-    if _missing(silent) or isinstance(silent, int | str) or not isinstance(silent, Iterable):
+    if isinstance(silent, int | str) or not isinstance(silent, Iterable):
         return _not_yet("silent must be a list of numbers from 1 to 6")
     right = [cut for cut in range(1, 7) if _decodes(decode, compressed[:-cut])]
     found = sorted(silent)
@@ -227,7 +223,7 @@ def check_silent_cuts(
 def check_interpolated_counts(ratio: Any, wcs: WCS, grid: WCS) -> str:
     """Check the share of the counts that is left when they are interpolated."""
     found = _number(ratio)
-    if _missing(ratio) or found is None:
+    if found is None:
         return _not_yet("ratio must be a single number")
     areas = proj_plane_pixel_area(wcs) / proj_plane_pixel_area(grid)
     if abs(found / areas - 1) < 0.05:
@@ -244,7 +240,7 @@ def check_spectral_index(
 ) -> str:
     """Check the slope between r and W1; fluxes in Jy, frequencies in Hz in their order."""
     found = _number(index)
-    if _missing(index) or found is None:
+    if found is None:
         return _not_yet("index must be a single number")
     frequency = dict(zip(fluxes, frequencies, strict=True))
     steps = fluxes["r"] / fluxes["W1"], frequency["r"] / frequency["W1"]
@@ -259,7 +255,7 @@ def check_spectral_index(
 def check_half_radius(radius: Any, stamp: Cutout, target: SkyCoord) -> str:
     """Check the radius in arcmin within which half of a stamp's light lies."""
     found = _number(radius)
-    if _missing(radius) or found is None:
+    if found is None:
         return _not_yet("half_radius must be a single number, in arcmin")
     rows, columns = np.indices(stamp.data.shape)
     distance = target.separation(stamp.wcs.pixel_to_world(columns, rows)).arcmin
@@ -276,7 +272,7 @@ def check_half_radius(radius: Any, stamp: Cutout, target: SkyCoord) -> str:
 def check_by_detector(by_detector: Any, observations: Table) -> str:
     """Check number and summed exposure of the observations by detector."""
     names = getattr(by_detector, "colnames", [])
-    if _missing(by_detector) or not {"detector", "number", "total"} <= set(names):
+    if not {"detector", "number", "total"} <= set(names):
         return _not_yet("by_detector is a table with the columns detector, number and total")
     detectors = np.asarray(observations["detector"], dtype=str)
     exposures = np.ma.filled(np.ma.asarray(observations["exposure"], dtype=float), 0.0)
@@ -294,7 +290,7 @@ def check_by_detector(by_detector: Any, observations: Table) -> str:
 
 def check_folder_sizes(megabytes: Any, objects: Sequence[Mapping[str, Any]]) -> str:
     """Check the megabytes of the objects by the ending of their names."""
-    if _missing(megabytes) or not isinstance(megabytes, Mapping):
+    if not isinstance(megabytes, Mapping):
         return _not_yet("megabytes is a dictionary from ending to megabytes")
     right: dict[str, float] = {}
     for item in objects:
@@ -314,7 +310,7 @@ def check_nearest(nearest: Any, targets: Table, fields: Table) -> str:
     """Check the name of the field whose centre is nearest to each target; all in degrees."""
     from astropy.coordinates import SkyCoord
 
-    if _missing(nearest) or not isinstance(nearest, Mapping):
+    if not isinstance(nearest, Mapping):
         return _not_yet("nearest is a dictionary from target to the seq_id of a field")
     if {str(name) for name in nearest} != {str(name) for name in targets["target"]}:
         return _not_yet("its keys are the targets, each once")

@@ -12,6 +12,8 @@ from closing_session import ClosingSession
 from hypothesis import settings
 from replicas import RunningReplica, replica
 
+from helpers.remote.fits_cache import remote_fits
+
 # How many examples a property is tried with; --hypothesis-profile thorough takes the other.
 # Without a database, a run does not depend on the runs before it.
 settings.register_profile("fast", max_examples=200, deadline=None, database=None)
@@ -37,6 +39,14 @@ def vocabularies_stay_here(tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Keep what pyvo downloads out of the user's own cache."""
     with set_temp_cache(tmp_path_factory.mktemp("astropy")):
         yield
+
+
+@pytest.fixture
+def direct(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy between this process and what it asks for, and nothing remembered of a file."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "*")
+    remote_fits.cache_clear()
 
 
 @pytest.fixture

@@ -28,12 +28,7 @@ from helpers.bulk.executors import MAX_SUBMISSIONS, cut_unit
 from helpers.bulk.targets import Target, Wanted, by_file
 from helpers.remote.fits_cache import remote_fits
 
-
-@pytest.fixture(autouse=True)
-def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "*")
-    remote_fits.cache_clear()
+pytestmark = pytest.mark.usefixtures("direct")
 
 
 @pytest.fixture(scope="module")

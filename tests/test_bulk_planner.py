@@ -37,12 +37,8 @@ ETAG = 'ETag: "first"'
 
 
 @pytest.fixture(autouse=True)
-def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy between this process and what it asks for, nothing remembered, no pauses."""
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "*")
+def _without_pauses(direct: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "FIRST_PAUSE", 0.001)
-    remote_fits.cache_clear()
 
 
 def written(hdus: fits.HDUList) -> bytes:

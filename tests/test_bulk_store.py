@@ -31,12 +31,7 @@ from helpers.bulk.command import main, parser
 from helpers.remote.fits_cache import remote_fits
 from helpers.wcs import celestial_wcs
 
-
-@pytest.fixture(autouse=True)
-def _direct(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "*")
-    remote_fits.cache_clear()
+pytestmark = pytest.mark.usefixtures("direct")
 
 
 @pytest.fixture(scope="module")

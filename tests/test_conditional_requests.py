@@ -7,16 +7,14 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from xml.etree import ElementTree
 
-import boto3
 import pytest
 import requests
-from botocore.client import BaseClient
-from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
 from replica.holdings import select
 from replica.storage.cache import ensure
 from replica.storage.conditions import Version, unmet
+from validation.s3 import client_of
 
 BUCKET = "nasa-heasarc"
 KEY = "chandra/data/byobsid/1/13751/primary/acisf13751N004_cntr_img2.fits.gz"
@@ -26,24 +24,13 @@ LONG_AGO = format_datetime(datetime(2000, 1, 1, tzinfo=UTC), usegmt=True)
 LATER = format_datetime(datetime(2100, 1, 1, tzinfo=UTC), usegmt=True)
 
 
-def client(endpoint: str) -> BaseClient:
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        region_name="us-east-1",
-        config=Config(proxies={}),
-    )
-
-
 @pytest.fixture(scope="module")
 def theirs() -> Iterator[str]:
     """Address of a copy of the object at moto."""
     server = ThreadedMotoServer(port=0, verbose=False)
     server.start()
     address = f"http://127.0.0.1:{server.get_host_and_port()[1]}"
-    s3 = client(address)
+    s3 = client_of(address)
     s3.create_bucket(Bucket=BUCKET, ACL="public-read")
     body = ensure(select(key=KEY)[0]).read_bytes()
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=body, ACL="public-read")

@@ -159,7 +159,7 @@ class OtherFolder(s3.S3):
 def test_an_s3_that_answers_otherwise_is_found_out(
     setting: Setting, kind: type[s3.S3], request_: s3_requests.S3Request, expected: list[str]
 ) -> None:
-    other = kind(s3._session(setting), "https://s3.amazonaws.com")
+    other = kind(setting.session(), "https://s3.amazonaws.com")
     found = s3._compare(other, request_)
     assert [text.partition(":")[0] for text in found] == expected
 

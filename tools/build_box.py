@@ -22,7 +22,7 @@ from tqdm import tqdm
 from replica.recordings import RecordingError
 from replica.recordings.storage import open_recording
 from tools.class_notebooks import write_versions
-from tools.notebook_files import ROOT, walkthroughs
+from tools.notebook_files import ROOT, data_patterns
 
 NAME = "archives-box"
 LOCK = "requirements_class.txt"
@@ -136,8 +136,7 @@ def _write_data(folder: Path, recording: Path | None) -> None:
         copy(recording, target)
         source = "recording:recording"
     else:
-        patterns = [pattern for facts in walkthroughs().values() for pattern in facts.data]
-        command = [sys.executable, "-m", "replica", "build", *patterns]
+        command = [sys.executable, "-m", "replica", "build", *data_patterns()]
         environment = os.environ | {"REPLICA_CACHE": str(folder / "data")}
         subprocess.run(command, check=True, cwd=ROOT, env=environment, capture_output=True)
     settings = SETTINGS.format(source=source)

@@ -97,6 +97,11 @@ def walkthroughs() -> dict[str, Walkthrough]:
     return dict(sorted(found.items(), key=lambda item: item[1].number))
 
 
+def data_patterns() -> list[str]:
+    """Return patterns of the keys that any notebook reads."""
+    return [pattern for facts in walkthroughs().values() for pattern in facts.data]
+
+
 def title(notebook: NotebookNode) -> str:
     """Return the notebook's title: its first heading."""
     lines = (line for cell in notebook.cells for line in cell.source.splitlines())

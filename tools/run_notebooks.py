@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from helpers.connection import PROBES, TIMEOUT, silent_archives
 from tools.execution import Result, run
-from tools.notebook_files import ROOT, code_cells, read_source, sources, walkthroughs
+from tools.notebook_files import ROOT, code_cells, data_patterns, read_source, sources
 from tools.pages import index_page, notebook_page
 from tools.run_record import over_budget, write_record
 
@@ -75,7 +75,7 @@ def make_data() -> dict[str, float]:
     """Make the replica's files that the notebooks read; return how many and the seconds."""
     from replica.storage.build import build, missing
 
-    patterns = [pattern for facts in walkthroughs().values() for pattern in facts.data]
+    patterns = data_patterns()
     files, began = len(missing(patterns)), time.monotonic()
     build(patterns)
     return {"files": files, "seconds": round(time.monotonic() - began, 1)}

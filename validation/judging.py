@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import requests
+
 
 class JudgeError(RuntimeError):
     """A judge failed, so that nothing is known of what it was asked."""
@@ -35,6 +37,19 @@ class Setting:
     @property
     def certificate(self) -> Path:
         return Path(self.environment["SSL_CERT_FILE"])
+
+    def session(self) -> requests.Session:
+        """Return a session that reaches the replica and nothing else."""
+        session = requests.Session()
+        session.trust_env = False
+        session.proxies = dict.fromkeys(("http", "https"), self.proxy)
+        session.verify = str(self.certificate)
+        return session
+
+    def get(self, url: str) -> requests.Response:
+        """Return the replica's answer."""
+        with self.session() as session:
+            return session.get(url, timeout=120)
 
 
 @dataclass(frozen=True)

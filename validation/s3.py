@@ -52,16 +52,8 @@ class S3:
 
 
 def _cases(setting: Setting) -> list[Case]:
-    ours = S3(_session(setting), "https://s3.amazonaws.com")
+    ours = S3(setting.session(), "https://s3.amazonaws.com")
     return [Case(each.name, partial(_compare, ours, each)) for each in s3_requests.requests()]
-
-
-def _session(setting: Setting) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False
-    session.proxies = dict.fromkeys(("http", "https"), setting.proxy)
-    session.verify = str(setting.certificate)
-    return session
 
 
 def _compare(ours: S3, request: S3Request) -> list[str]:
@@ -148,7 +140,7 @@ def _moto() -> S3:
 
 
 def _fill(url: str) -> None:
-    client = _writer(url)
+    client = client_of(url)
     for bucket in (s3_requests.BUCKET, s3_requests.LARGE_BUCKET):
         region = buckets()[bucket]
         place = {"CreateBucketConfiguration": {"LocationConstraint": region}}
@@ -160,7 +152,8 @@ def _fill(url: str) -> None:
         _upload(client, product.bucket, product.key, ensure(product))
 
 
-def _writer(url: str) -> Any:
+def client_of(url: str) -> Any:
+    """Return boto3's client of an S3 that needs no certificate."""
     import boto3
     from botocore.config import Config
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlencode
 
-import requests
-
 from validation import java
 from validation.judging import Case, Judge, Setting
 
@@ -68,9 +66,7 @@ def _compare(setting: Setting, search: Search) -> list[str]:
 def _rows(setting: Setting, search: Search) -> int:
     from astropy.io.votable import parse_single_table
 
-    proxies = dict.fromkeys(("http", "https"), setting.proxy)
-    url = search.url + urlencode(search.asked)
-    answer = requests.get(url, proxies=proxies, verify=str(setting.certificate), timeout=120)
+    answer = setting.get(search.url + urlencode(search.asked))
     return len(parse_single_table(io.BytesIO(answer.content)).array)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from urllib.parse import urlencode
 
-import requests
-
 from validation import java
 from validation.judging import Case, Judge, Setting
 from validation.tap import SERVICES
@@ -68,8 +66,7 @@ def _cases(setting: Setting) -> list[Case]:
 
 def _lint(setting: Setting, name: str, url: str) -> list[str]:
     """Ask votlint, which is silent where it is content."""
-    proxies = dict.fromkeys(("http", "https"), setting.proxy)
-    answer = requests.get(url, proxies=proxies, verify=str(setting.certificate), timeout=120)
+    answer = setting.get(url)
     path = setting.folder / "answer.xml"
     path.write_bytes(answer.content)
     if b"<VOTABLE" not in answer.content[:2000]:

@@ -100,9 +100,8 @@ class _Submitted:
         if hasattr(executor, "get_executor"):  # a dask Client
             executor = executor.get_executor(pure=False)
         self._executor, self._wanted = executor, wanted
-        workers = workers_of(executor)
-        self._most = UNITS_OF_A_WORKER * workers
-        units = split(by_file(targets), wanted, UNITS_OF_A_WORKER * workers, THREADS)
+        self._most = UNITS_OF_A_WORKER * workers_of(executor)
+        units = split(by_file(targets), wanted, self._most, THREADS)
         self._waiting = deque(map(_Unit, units))
         self._running: dict[Future[list[Outcome]], _Unit] = {}
 

@@ -29,8 +29,8 @@ def pieces(ranges: np.ndarray, gap: Callable[[], int]) -> Iterator[Range]:
     """
     if not len(ranges):
         return
-    stream = _nearly_all(ranges, gap())
     limit = gap()
+    stream = _nearly_all(ranges, limit)
     start = stop = int(ranges[0, 0])
     # Few at a time as Python's numbers, which are large.
     for first in range(0, len(ranges), 1024):

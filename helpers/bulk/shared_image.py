@@ -15,7 +15,7 @@ from helpers.bulk.targets import Target, Wanted
 from helpers.cutout_header import PartHeaders
 from helpers.cutout_plan import plan, slices_of
 from helpers.errors import ArchiveAccessError, DownloadError
-from helpers.image_cutouts import Cutout
+from helpers.image_cutouts import Cutout, cutout_of
 from helpers.image_hdu import find_image, read_part
 from helpers.remote.chunks import Chunk
 from helpers.remote.fits_file import RemoteFitsFile, reading
@@ -70,7 +70,8 @@ class SharedImage:
         with self._file.open() as hdus, reading(self._file.name):
             self._number, image = find_image(self._file.name, hdus, wanted.hdu)
             self._wcs = self._file.wcs(self._number, hdus)
-            self._headers = PartHeaders(image.header, celestial_axes(image.header))
+            self._axes = celestial_axes(image.header)
+            self._headers = PartHeaders(image.header, self._axes)
             self._dtype = _stored_dtype(image)
             self.stamps = self._plan(image, targets, wanted)
 
@@ -90,9 +91,9 @@ class SharedImage:
     def _stamp(
         self, image: Any, target: Target, wanted: Wanted, pixel: tuple[float, float] | None
     ) -> Stamp:
-        name, axes = self._file.name, celestial_axes(image.header)
+        name = self._file.name
         position = target.sky() if pixel is None else target.position
-        part = plan(name, image.shape, axes, self._wcs, position, wanted.size, pixel)
+        part = plan(name, image.shape, self._axes, self._wcs, position, wanted.size, pixel)
         slices = slices_of(name, image.shape, part, None)
         return Stamp(target, part, slices, self._file.ranges(self._number, image, slices))
 
@@ -209,15 +210,7 @@ class SharedImage:
         part = stamp.part
         try:
             with reading(self._file.name):
-                made = Cutout(
-                    data=pixels.reshape(part.shape).copy(),
-                    wcs=self._wcs.slice((part.rows, part.columns)),
-                    header=self._headers.of(part),
-                    partial=part.partial,
-                    url=self._file.name,
-                    asked=part.asked,
-                    etag=self._file.etag,
-                )
+                made = cutout_of(self._file, self._wcs, self._headers.of(part), part, pixels)
         except ArchiveAccessError as error:
             return _failed(stamp, error)
         return stamp.target.number, made

@@ -101,17 +101,6 @@ def read_chunk(
     raise DownloadError(f"{url} could not be read: {reason}; tried {tries}", url)
 
 
-def read_all(url: str) -> bytes:
-    """Read a whole file.
-
-    Raises
-    ------
-    DownloadError
-        As `read_chunk` does.
-    """
-    return read_chunk(url, 0).data
-
-
 def check_pace(seconds: float, received: int) -> None:
     """Give up an answer that comes too slowly, or that nobody waits for any more.
 

@@ -20,6 +20,8 @@ K = TypeVar("K", bound=Hashable)
 
 #: What a saved request and a saved byte are worth, seconds: a bucket at 30 ms and 50 MB/s.
 ROUND_TRIP, BYTE = 0.030, 1 / 50e6
+#: What s3fs is to be told for reading parts of an open file.
+FOR_S3 = '{"anon": True, "default_block_size": 2**20}'
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from math import prod
 from threading import Lock
 
+from helpers.remote.fits_cache import COMPRESSED_MAGIC, FITS_MAGIC
+from helpers.remote.sparse_file import Range
+
 #: Blocks and cards of FITS (FITS standard 4.0, sections 3.1 and 4.1).
 BLOCK, CARD = 2880, 80
-#: How FITS files, and files that are compressed as a whole, begin.
-FITS_MAGIC = b"SIMPLE  ="
-COMPRESSED_MAGIC = (b"\x1f\x8b", b"\x1f\x9d", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 #: Headers longer than this are not followed, nor more HDUs than this.
 MAX_HEADER, MAX_HDUS = 2**20, 10_000
 
@@ -22,8 +22,6 @@ _NUMBER = re.compile(rb"(BITPIX|NAXIS\d{0,3}|PCOUNT|GCOUNT|THEAP) *= +(-?\d{1,19
 _NAME = re.compile(rb"EXTNAME *= +'([^']*)'")
 _END = re.compile(rb"END *")
 _LONGEST_MAGIC = len(FITS_MAGIC)
-
-Range = tuple[int, int]
 
 
 @dataclass(frozen=True)

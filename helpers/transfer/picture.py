@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from helpers.remote.sparse_file import Range
 from helpers.transfer.advice import grouped
-from helpers.transfer.fits_layout import Range
 from helpers.transfer.request import Request, overlap
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from helpers.remote.sparse_file import merge
+from helpers.remote.sparse_file import Range, merge
 from helpers.transfer.advice import (
+    FOR_S3,
     Advice,
     Facts,
     advise,
@@ -16,8 +17,8 @@ from helpers.transfer.advice import (
     received,
 )
 from helpers.transfer.callers import Line
-from helpers.transfer.fits_layout import Range
 from helpers.transfer.record import Record, how_of
+from helpers.transfer.request import overlap
 from helpers.transfer.source_code import cut_afterwards, takes_part
 
 #: A block of more bytes reads far ahead, and a miss of less is not worth a word.
@@ -37,7 +38,6 @@ SHARE = 0.05
 #: Headers read one request after the other: more than this many.
 FEW_HEADERS = 3
 
-_FOR_S3 = '{"anon": True, "default_block_size": 2**20}'
 Lines = tuple[Line, ...]
 
 _WALKS = {
@@ -88,7 +88,7 @@ def _small_blocks(record: Record) -> str:
     is_s3 = record.file.address.startswith("s3://")
     if "fitsopen" in record.caller.via or "Section.__getitem__" in record.caller.via:
         if is_s3:
-            return f"fits.open(uri, fsspec_kwargs={_FOR_S3})"
+            return f"fits.open(uri, fsspec_kwargs={FOR_S3})"
         return 'fits.open(url, use_fsspec=True, fsspec_kwargs={"block_size": 2**20})'
     return "fs.open(path, block_size=2**20)"
 
@@ -226,9 +226,7 @@ def _came_twice(records: Sequence[Record]) -> dict[Line, int]:
     for record in records:
         if record.span is None:
             continue
-        common = [_clip(span, record.span) for span in known]
-        number = sum(stop - start for start, stop in common if start < stop)
-        if number:
+        if number := overlap(known, record.span):
             line = record.caller.line
             twice[line] = twice.get(line, 0) + number
         known = merge([*known, record.span], gap=0)
@@ -279,7 +277,7 @@ def whole_file(facts: Facts) -> Iterator[Advice]:
 
 def _in_parts(address: str) -> str:
     if address.startswith("s3://"):
-        return f'fits.open("{address}", fsspec_kwargs={_FOR_S3})[n].section[rows, columns]'
+        return f'fits.open("{address}", fsspec_kwargs={FOR_S3})[n].section[rows, columns]'
     return f'helpers.cutout("{address}", position, size)'
 
 

@@ -9,7 +9,16 @@ from pathlib import PurePosixPath
 from helpers.cloud.location import cloud_location
 from helpers.cloud.url_rules import REGIONS
 from helpers.errors import CloudLocationError
-from helpers.transfer.advice import Advice, Facts, advise, by_line, grouped, megabytes, received
+from helpers.transfer.advice import (
+    FOR_S3,
+    Advice,
+    Facts,
+    advise,
+    by_line,
+    grouped,
+    megabytes,
+    received,
+)
 from helpers.transfer.callers import Line
 from helpers.transfer.record import Record
 from helpers.transfer.request import bucket_of, region_of
@@ -90,7 +99,7 @@ def _from_cloud(record: Record, copy: str) -> str:
     if not copy:
         return 'helpers.cloud_location(row, require="cloud")  # an error instead of a fall-back'
     if record.file.layout.is_fits:
-        return f'fits.open("{copy}", fsspec_kwargs={{"anon": True, "default_block_size": 2**20}})'
+        return f'fits.open("{copy}", fsspec_kwargs={FOR_S3})'
     return f's3fs.S3FileSystem(anon=True).cat_file("{copy}")'
 
 

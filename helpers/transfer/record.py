@@ -10,8 +10,9 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from helpers.cloud.url_rules import parse_s3_url
+from helpers.remote.sparse_file import Range
 from helpers.transfer.callers import Caller, Line
-from helpers.transfer.fits_layout import FitsLayout, Range
+from helpers.transfer.fits_layout import FitsLayout
 
 _RANGE = re.compile(r"bytes=(\d{1,19})-(\d{0,19})")
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19})")

@@ -9,9 +9,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from helpers.cloud.url_rules import REGIONS, parse_s3_url
-from helpers.remote.sparse_file import merge
+from helpers.remote.sparse_file import Range, merge
 from helpers.transfer.callers import Line
-from helpers.transfer.fits_layout import Range
 from helpers.transfer.record import Record
 
 #: Where AWS gives machines and containers their credentials (IMDS and ECS).

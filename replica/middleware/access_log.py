@@ -73,8 +73,6 @@ class AccessLogMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # As the client sent them: the application may put another Range in their place.
-        asked = Headers(raw=scope["headers"])
         answer = {"status": 0, "sent": 0}
 
         async def counted(message: Message) -> None:
@@ -86,9 +84,10 @@ class AccessLogMiddleware:
         try:
             await self._app(scope, receive, counted)
         finally:
-            self._write(scope, asked, answer)
+            self._write(scope, answer)
 
-    def _write(self, scope: Scope, headers: Headers, answer: dict[str, int]) -> None:
+    def _write(self, scope: Scope, answer: dict[str, int]) -> None:
+        headers = Headers(scope=scope)
         query = scope["query_string"].decode("latin-1")
         self._log.write(
             host=headers.get("host", "").partition(":")[0],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from replica.archive_folders import Row, read_table
@@ -72,18 +72,16 @@ class Catalogue:
     radius: str
     shown: tuple[str, ...]
 
-    def entries(self) -> Iterable[Entry]:
-        """Yield the rows as entries."""
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """The rows as entries."""
         names = [field.name for field in self.table.fields]
-        for cells in self.table.rows:
-            facts = dict(zip(names, cells, strict=True))
-            name = str(facts[self.identifier])
-            yield Entry(
-                self.table.name, str(facts["__row"]), name, str(facts[self.key]), self._held(name)
-            )
+        return tuple(self._entry(dict(zip(names, cells, strict=True))) for cells in self.table.rows)
 
-    def _held(self, name: str) -> tuple[Product, ...]:
-        return _products(self.table.name).get(name.lower(), ())
+    def _entry(self, facts: dict[str, Any]) -> Entry:
+        row, name, key = (str(facts[each]) for each in ("__row", self.identifier, self.key))
+        held = _products(self.table.name).get(name.lower(), ())
+        return Entry(self.table.name, row, name, key, held)
 
 
 @lru_cache(maxsize=1)

@@ -61,7 +61,7 @@ def _find(identifier: str, table: str) -> tuple[Entry | None, str]:
 
 def _entry(table: str, attribute: str, value: str) -> Entry | None:
     found = catalogue(table)
-    entries = found.entries() if found else ()
+    entries = found.entries if found else ()
     return next((e for e in entries if getattr(e, attribute).lower() == value.lower()), None)
 
 

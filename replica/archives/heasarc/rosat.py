@@ -1,9 +1,4 @@
-"""Files of a field of the ROSAT All-Sky Survey, most of them in Unix's format ``.Z``.
-
-ROSAT scanned great circles through the ecliptic poles, one each orbit, and the circles
-moved one degree a day (Voges et al. 1999, A&A 349, 389).  Near the Crab the ecliptic
-meridians run nearly north, so a scan is a stripe along declination here.
-"""
+"""Files of a field of the ROSAT All-Sky Survey, most of them in Unix's format ``.Z``."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ service.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from starlette.datastructures import MultiDict
 
@@ -133,15 +134,16 @@ def answer(params: MultiDict) -> tuple[bytes, str]:
     return form.write(_FIELDS, cells, about), form.media_type
 
 
-def observations() -> list[Row]:
+@lru_cache(maxsize=1)
+def observations() -> tuple[Row, ...]:
     """Return all files by the names of the columns; a file of all bands is there for each."""
     tiles = dict.fromkeys(image.obs_id for image in irsa_images.products())
-    return [
+    return tuple(
         _row(_product(tile, band, kind), band)
         for tile in tiles
         for band, kinds in _FILES.items()
         for kind in kinds
-    ]
+    )
 
 
 def _product(tile: str, band: str, kind: str) -> Product:

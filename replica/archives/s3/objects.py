@@ -7,9 +7,11 @@ import re
 from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from replica.archives.s3.documents import error
 from replica.holdings import Product
@@ -58,23 +60,21 @@ def _part(request: Request, path: Path, etag: str, resource: str) -> Response | 
         message = "The requested partnumber is not satisfiable"
         return error(416, "InvalidPartNumber", message, resource, PartNumberRequested=text)
     start = (int(text) - 1) * PART_SIZE
-    _set_range(request, f"bytes={start}-{start + PART_SIZE - 1}")
     headers = {"x-amz-mp-parts-count": str(parts)} if parts > 1 else {}
-    return _file(path, etag, headers)
+    return _file(path, etag, headers, f"bytes={start}-{start + PART_SIZE - 1}")
 
 
 async def _whole_or_range(request: Request, path: Path, etag: str, resource: str) -> Response:
     asked = _ONE_RANGE.fullmatch(request.headers.get("range", ""))
     if asked is None or (asked[2] and int(asked[2]) < int(asked[1])):
-        _set_range(request, None)  # S3 ignores a Range that it does not understand
+        # S3 ignores a Range that it does not understand.
         return _file(path, etag, await _checksum(request, path))
     first, last = _positions(asked, size := path.stat().st_size)
     if first > last:
         message = "The requested range is not satisfiable"
         facts = {"RangeRequested": asked[0], "ActualObjectSize": str(size)}
         return error(416, "InvalidRange", message, resource, **facts)
-    _set_range(request, f"bytes={first}-{last}")
-    return _file(path, etag, {})
+    return _file(path, etag, {}, f"bytes={first}-{last}")
 
 
 def _positions(asked: re.Match[str], size: int) -> tuple[int, int]:
@@ -93,14 +93,20 @@ async def _checksum(request: Request, path: Path) -> dict[str, str]:
     return {"x-amz-checksum-crc32": checksum, "x-amz-checksum-type": "FULL_OBJECT"}
 
 
-def _file(path: Path, etag: str, headers: dict[str, str]) -> Response:
+def _file(path: Path, etag: str, headers: dict[str, str], part: str = "") -> Response:
     headers = {"etag": f'"{etag}"', **headers}
-    return ProductResponse(path, media_type=_MEDIA_TYPE, headers=headers)
+    return _ObjectResponse(path, part, media_type=_MEDIA_TYPE, headers=headers)
 
 
-def _set_range(request: Request, value: str | None) -> None:
-    """Put another Range in place of the request's own, or none."""
-    headers = [item for item in request.scope["headers"] if item[0] != b"range"]
-    if value:
-        headers.append((b"range", value.encode()))
-    request.scope["headers"] = headers
+class _ObjectResponse(ProductResponse):
+    """A file, or the range of it that S3's rules give, whatever the request's own Range says."""
+
+    def __init__(self, path: Path, part: str, **options: Any) -> None:
+        super().__init__(path, **options)
+        self._part = part
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [item for item in scope["headers"] if item[0] != b"range"]
+        if self._part:
+            headers.append((b"range", self._part.encode()))
+        await super().__call__({**scope, "headers": headers}, receive, send)

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # A file of tests stays in one process; more than four would need more memory than laptops have.
-SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile
+SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python
 
 .PHONY: run test test-thorough test-oldest test-oldest-live notebooks lab live record check validate class site box bench lock clean

@@ -9,6 +9,11 @@ def pytest_configure() -> None:
     os.environ["ARCHIVES"] = "replica"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Three processes on two cores: tests of faults and time-outs wait more than they work."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Make the notebooks' data first: a client that waits for them too long asks once more.
 
@@ -21,6 +26,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         make_data()
 
 
+#: A long file that begins last is waited for alone.
+_LONG = (
+    "test_check",
+    "test_recording_plugin",
+    "test_project_files",
+    "test_the_tests",
+    "test_connection",
+    "test_faults",
+    "test_batches",
+    "test_simulators",
+    "test_serving",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the notebooks first: each starts a replica of its own, before the tests start theirs."""
-    items.sort(key=lambda item: item.path.suffix != ".ipynb")
+    """Run the notebooks first, which start replicas of their own; then the longest files."""
+    items.sort(key=lambda item: (item.path.suffix != ".ipynb", item.path.stem not in _LONG))

@@ -172,7 +172,7 @@ class Killer:
                 self.killed += 1
 
 
-@pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_workers_that_die_cost_nothing_and_repeat_nothing(cluster, times: int) -> None:
     file = VersionedFile(plain(180, 240), (ETAG,))
 

@@ -163,6 +163,7 @@ def test_lost_rows_are_gone_and_what_depends_on_them_is_drift(tmp_path: Path):
     assert "IRSA image search did not tell" in found.of("AllWISE header")["not_asked"]
 
 
+@pytest.mark.slow
 def test_a_service_that_says_no_is_drift(tmp_path: Path):
     moved = ("404,path=/xamin/vo/datalink*", "403,path=/rosat/*", "301,path=/api/v0.1/*")
     with replica(tmp_path, *(word for each in moved for word in ("--fault", each))) as source:
@@ -236,6 +237,7 @@ def test_what_waits_for_an_unreachable_service_is_unreachable_too(outage: Outcom
     assert "IRSA image search did not tell" in outage.of("AllWISE header")["not_asked"]
 
 
+@pytest.mark.slow
 def test_drift_and_outage_give_the_sum_of_their_codes(
     altered_environment: dict[str, str], tmp_path: Path
 ):
@@ -259,7 +261,11 @@ def closed_port() -> Iterator[int]:
     ("proxy", "failure"),
     [
         ("http://127.0.0.1:{port}", "connection refused (at the proxy)"),
-        ("http://no-such-host.invalid:{port}", "DNS does not know the name (at the proxy)"),
+        pytest.param(
+            "http://no-such-host.invalid:{port}",
+            "DNS does not know the name (at the proxy)",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_no_way_to_any_host_is_an_outage_of_all(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import boto3
@@ -118,8 +118,15 @@ java="$java -Djavax.net.ssl.trustStorePassword=changeit"
 stilts $java tpipe in='{SIA}' ifmt=votable omode=out ofmt=csv out=- | sha256sum
 stilts $java tapquery tapurl={TAP} adql='{QUERY}' sync=true ofmt=csv out=- | sha256sum
 """
+#: Those that take longest; the others show the same on each run of the tests.
+SLOW = ("aiohttp", "httpx", "pyvo", "astroquery", "aws", "stilts")
 SHELL = {"curl": CURL, "wget": WGET, "aws": AWSCLI, "stilts": STILTS}
 EMPTY = "e3b0c44298fc1c14"  # how the SHA-256 of nothing begins
+
+
+def slow_ones_marked(clients: Iterable[str]) -> list[object]:
+    marks = {True: [pytest.mark.slow], False: []}
+    return [pytest.param(client, marks=marks[client in SLOW]) for client in clients]
 
 
 def through(replica: RunningReplica) -> dict[str, str]:
@@ -139,7 +146,7 @@ def recorded_and_replayed(
     return live.stdout, again.stdout
 
 
-@pytest.mark.parametrize("client", PYTHON)
+@pytest.mark.parametrize("client", slow_ones_marked(PYTHON))
 def test_a_python_client_gets_the_same_bytes(
     tmp_path: Path, shared_replica: RunningReplica, client: str
 ) -> None:
@@ -150,7 +157,7 @@ def test_a_python_client_gets_the_same_bytes(
     assert int(live.split()[0]) > 50
 
 
-@pytest.mark.parametrize("client", SHELL)
+@pytest.mark.parametrize("client", slow_ones_marked(SHELL))
 def test_a_program_gets_the_same_bytes(
     tmp_path: Path, shared_replica: RunningReplica, client: str
 ) -> None:
@@ -233,6 +240,7 @@ def test_an_s3_that_nobody_here_wrote_is_recorded_and_replayed(
     assert "AKIA" not in text
 
 
+@pytest.mark.slow
 def test_what_pip_downloads_is_recorded_and_replayed(tmp_path: Path) -> None:
     """The package index of this machine, whatever it is: it made this environment."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir"]

@@ -46,12 +46,10 @@ def recipe() -> list[str]:
     return line[1].replace("$(BIN)/python", sys.executable).split()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize(
-    "names", [("mast_panstarrs",), pytest.param((), marks=pytest.mark.slow, id="all")]
-)
 def test_our_notebooks_pass_strictly_on_a_recording_with_the_upstream_gone(
-    tmp_path: Path, names: tuple[str, ...]
+    tmp_path: Path,
 ) -> None:
     copy = tmp_path / "project"
     for name in _COPIED:
@@ -63,7 +61,7 @@ def test_our_notebooks_pass_strictly_on_a_recording_with_the_upstream_gone(
     network = ("--latency", "30ms", "--bandwidth", "50MB/s")
     with replica(tmp_path / "log", *network) as above:
         done = subprocess.run(
-            [sys.executable, "-m", "replica", *recipe(), *names],
+            [sys.executable, "-m", "replica", *recipe()],
             cwd=copy,
             env=fresh_environment(PYTHONPATH=str(copy), **through(above)),
             capture_output=True,

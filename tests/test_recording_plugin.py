@@ -52,7 +52,13 @@ def proxies(variables: dict[str, str]) -> dict[str, str]:
     return {k: v for k, v in variables.items() if "PROXY" in k.upper() or k == "SSL_CERT_FILE"}
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    "workers",
+    [
+        pytest.param((), id="alone"),
+        pytest.param(("-n", "2"), id="xdist", marks=pytest.mark.slow),
+    ],
+)
 def test_tests_and_notebooks_are_recorded_once_and_pass_without_a_network(
     tmp_path: Path, workers: tuple[str, ...]
 ) -> None:

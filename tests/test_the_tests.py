@@ -65,18 +65,21 @@ def run_tests(copy: Path, *targets: str) -> subprocess.CompletedProcess[str]:
             "notebooks/irsa_allwise.ipynb",
             r"irsa_allwise\.ipynb::Cell \d+[\s\S]*2 requests, ",
             id="one constant in a helper",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             replace("replica/archives/heasarc/holdings.csv", r"(,13751,.*),5000,", r"\1,5100,"),
             "notebooks/heasarc_chandra.ipynb",
             r"heasarc_chandra\.ipynb::Cell \d+[\s\S]*5100",
             id="one row of the holdings",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             replace("notebooks/mast_panstarrs.md", r"```\{code-cell\} ipython3", "```python"),
             "tests/test_notebooks.py",
             r"mast_panstarrs\.md has 1 fences of plain python.*make notebooks",
             id="one fence",
+            marks=pytest.mark.slow,
         ),
         pytest.param(
             replace(

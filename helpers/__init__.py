@@ -31,10 +31,10 @@ if TYPE_CHECKING:  # what editors and type checkers see
     from helpers.errors import StoreError as StoreError
     from helpers.figures import show_figure as show_figure
     from helpers.figures import show_image as show_image
-    from helpers.image_cutouts import Cutout as Cutout
-    from helpers.image_cutouts import cutout as cutout
     from helpers.image_cutouts import cutouts as cutouts
     from helpers.image_cutouts import iter_cutouts as iter_cutouts
+    from helpers.one_cutout import Cutout as Cutout
+    from helpers.one_cutout import cutout as cutout
     from helpers.remote.fits_io import open_fits as open_fits
     from helpers.transfer import Transfer as Transfer
     from helpers.wcs import celestial_wcs as celestial_wcs
@@ -60,7 +60,8 @@ _MODULES = {
         "StoreError",
     ],
     "figures": ["show_figure", "show_image"],
-    "image_cutouts": ["Cutout", "cutout", "cutouts", "iter_cutouts"],
+    "image_cutouts": ["cutouts", "iter_cutouts"],
+    "one_cutout": ["Cutout", "cutout"],
     "remote.fits_io": ["open_fits"],
     "transfer": ["Transfer"],
     "wcs": ["celestial_wcs"],

@@ -16,7 +16,7 @@ from helpers.remote.fits_cache import remote_fits
 
 # How many examples a property is tried with; --hypothesis-profile thorough takes the other.
 # Without a database, a run does not depend on the runs before it.
-settings.register_profile("fast", max_examples=200, deadline=None, database=None)
+settings.register_profile("fast", max_examples=100, deadline=None, database=None)
 settings.register_profile("thorough", max_examples=20_000, deadline=None, database=None)
 settings.load_profile("fast")
 

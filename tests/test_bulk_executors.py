@@ -92,7 +92,7 @@ def test_a_local_file_is_divided_by_its_targets(tmp_path) -> None:
 # Executors
 
 
-@pytest.mark.parametrize("kind", ["float32", "RICE_1"])
+@pytest.mark.parametrize("kind", [pytest.param("float32", marks=pytest.mark.slow), "RICE_1"])
 def test_a_loop_threads_processes_and_dask_give_the_same(kind: str, cluster) -> None:
     file = VersionedFile(plain() if kind == "float32" else tiled(kind), (ETAG,))
     with odd_server(file) as base:
@@ -172,7 +172,7 @@ class Killer:
                 self.killed += 1
 
 
-@pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [3, pytest.param(20, marks=pytest.mark.slow)])
 def test_workers_that_die_cost_nothing_and_repeat_nothing(cluster, times: int) -> None:
     file = VersionedFile(plain(180, 240), (ETAG,))
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from pyvo.dal.adhoc import DatalinkResults
 from pyvo.dal.sia import SIAResults
 
-from helpers.cloud.location import CloudLocation, cloud_location
+from helpers.cloud.locating import cloud_location
+from helpers.cloud.location import CloudLocation
 from helpers.errors import ArchiveAccessError, CloudLocationError
 
 CHANDRA = "chandra/data/byobsid/8/15158/primary/acisf15158N003_cntr_img2.fits.gz"

@@ -97,7 +97,7 @@ SCRIPTS = {
         assert fits.getval("image.fits.gz", "OBS_ID") == "13751" """,
     "pyvo: links of all image rows": SIA
     + """
-        found = sia.search(pos=crab, size=0.01, format="image/fits")
+        found = sia.search(pos=crab, size=0.01, format="image/fits", maxrec=5)
         assert len([links for links in found.iter_datalinks()]) == len(found)""",
     "pyvo: images, version 2": SIA2
     + """

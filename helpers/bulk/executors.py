@@ -14,7 +14,7 @@ from helpers.bulk.shared_image import Outcome
 from helpers.bulk.targets import Target, Wanted, by_file, failure, target_of
 from helpers.bulk.units import split
 from helpers.errors import ArchiveAccessError
-from helpers.image_cutouts import Cutout
+from helpers.one_cutout import Cutout
 
 #: Threads within each unit of work of an executor.
 THREADS_OF_A_UNIT = 16

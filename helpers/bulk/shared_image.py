@@ -15,8 +15,8 @@ from helpers.bulk.targets import Target, Wanted
 from helpers.cutout_header import PartHeaders
 from helpers.cutout_plan import plan, slices_of
 from helpers.errors import ArchiveAccessError, DownloadError
-from helpers.image_cutouts import Cutout, cutout_of
 from helpers.image_hdu import find_image, read_part
+from helpers.one_cutout import Cutout, cutout_of
 from helpers.remote.chunks import Chunk
 from helpers.remote.fits_file import RemoteFitsFile, reading
 from helpers.remote.fits_io import open_file

@@ -12,7 +12,7 @@ from helpers.bulk.provenance import ERROR, PARTIAL, WHOLE, Provenance, Row
 from helpers.bulk.tables import Rows
 from helpers.cutout_header import padded_header
 from helpers.errors import ArchiveAccessError, StoreError
-from helpers.image_cutouts import Cutout
+from helpers.one_cutout import Cutout
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from helpers.cloud.location import CloudLocation
 from helpers.cloud.url_rules import REGION_NAME
 from helpers.errors import CloudLocationError, RequirementError
-
-if TYPE_CHECKING:
-    from helpers.cloud.location import CloudLocation
 
 log = logging.getLogger(__name__)
 

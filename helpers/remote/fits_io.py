@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from helpers.cloud.location import CloudLocation, cloud_location
+from helpers.cloud.locating import cloud_location
+from helpers.cloud.location import CloudLocation
 from helpers.cloud.requirement import say_fall_back
 from helpers.compression.formats import decompress
 from helpers.errors import CompressionError, FitsError

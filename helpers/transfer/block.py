@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
+from helpers.transfer import listening
 from helpers.transfer.counter import Count, Log, counter
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Transfer:
         """Begin to count, for where a ``with`` block would be in the way."""
         self.stop()
         self._log = Log()
-        counter.open(self._log)
+        listening.begin(self._log)
         self._began, self._ended = (time.perf_counter(), counter.now()), None
         return self
 
@@ -60,7 +61,7 @@ class Transfer:
         """Count no further."""
         if self._began is not None and self._ended is None:
             self._ended = (time.perf_counter(), counter.now())
-            counter.close(self._log)
+            listening.end(self._log)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -1,21 +1,12 @@
-"""Requests and bytes of this process, and a record of each request, while anybody listens.
-
-Every HTTP client on the notebooks' path stands on one of two libraries: the standard
-library's ``http.client`` (requests, so pyvo and astroquery; botocore, so boto3; urllib, so
-astropy's downloads) or ``aiohttp`` (s3fs and fsspec).  While a block is open, both tell a
-counter of each request sent and of each piece of a body received.
-"""
+"""Requests and bytes of this process, and a record of each request, while a block is open."""
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import Any
 
-from helpers.transfer.callers import Caller, find_caller, ways_into_threads
+from helpers.transfer.callers import Caller, find_caller
 from helpers.transfer.record import Record, RemoteFile, address_of
 
 #: Requests of one block that are recorded; the rest is only counted.
@@ -54,7 +45,6 @@ class Counter:
         self._requests = self._bytes = 0
         self._logs: list[Log] = []
         self._files: dict[str, RemoteFile] = {}
-        self._originals: list[tuple[Any, str, Callable[..., Any]]] = []
 
     def add_request(self, method: str, url: str) -> Record:
         """Count a request and return its record."""
@@ -88,32 +78,19 @@ class Counter:
         with self._lock:
             return Count(self._requests, self._bytes)
 
-    def open(self, log: Log) -> None:
-        """Begin to fill a log."""
+    def open(self, log: Log) -> int:
+        """Begin to fill a log; return how many are filled now."""
         with self._lock:
             self._logs.append(log)
-            if len(self._logs) == 1:
-                self._listen()
+            return len(self._logs)
 
-    def close(self, log: Log) -> None:
-        """Fill a log no more."""
+    def close(self, log: Log) -> int:
+        """Fill a log no more; return how many are still filled."""
         with self._lock:
             self._logs = [other for other in self._logs if other is not log]
             if not self._logs:
                 self._files.clear()
-                while self._originals:
-                    setattr(*self._originals.pop())
-
-    def _listen(self) -> None:
-        # Imported here: they take a third of the time of importing every name of helpers.
-        from helpers.transfer import botocore_hooks, fsspec_hooks, http_hooks
-
-        hooks = [*http_hooks.hooks(self), *fsspec_hooks.hooks(), *botocore_hooks.hooks(self)]
-        hooks += ways_into_threads()
-        for owner, name, wrapper in hooks:
-            original = getattr(owner, name)
-            self._originals.append((owner, name, original))
-            setattr(owner, name, wraps(original)(wrapper(original)))
+            return len(self._logs)
 
 
 counter = Counter()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from helpers.cloud.location import cloud_location
+from helpers.cloud.locating import cloud_location
 from helpers.cloud.url_rules import REGIONS
 from helpers.errors import CloudLocationError
 from helpers.transfer.advice import (

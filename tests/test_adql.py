@@ -123,7 +123,7 @@ def test_more_rows_than_the_limit_overflow(maxrec: int, overflow: bool) -> None:
         ("SELECT POINT('ICRS', 'one', 2)", "POINT"),
         ("SELECT '" + "a" * 200_000 + "'", "at most 200000 characters"),
         ("SELECT " + "(" * 3000 + "1" + ")" * 3000, "nested too deeply"),
-        ("SELECT SQRT(-1)", "SQRT: math domain error"),
+        ("SELECT SQRT(-1)", "SQRT: (math domain error|expected a nonnegative input)"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_with_a_reason(query: str, reason: str) -> None:

@@ -270,7 +270,7 @@ def test_content_of_exactly_the_largest_size_is_given(decoder, name):
 
 
 def test_without_a_zstd_package_the_error_names_one(monkeypatch):
-    for name in ("compression", "backports"):
+    for name in ("compression", "compression.zstd", "backports", "backports.zstd"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(CompressionError, match=r"backports\.zstd"):
         decompress(b"\x28\xb5\x2f\xfd" + bytes(20))

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -117,6 +118,7 @@ def script(tmp_path: Path) -> Path:
     return Path(manifest["Local Path"][0])
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_script_of_curl_flag_downloads_the_file(script: Path, tmp_path: Path) -> None:
     subprocess.run(["bash", str(script)], cwd=tmp_path, env=dict(os.environ), check=True)
     (found,) = (tmp_path / "MAST").rglob("*.fits")

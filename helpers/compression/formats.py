@@ -13,6 +13,8 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -247,15 +249,10 @@ def _unpack_zstd(stored: bytes, max_size: int) -> bytes:
 
 def _zstd() -> Any:
     """Import Python 3.14's module, or the package that brings it to older ones."""
-    try:
-        from compression import zstd
-    except ImportError:
-        try:
-            from backports import zstd
-        except ImportError as error:
-            message = "To read zstd (.zst) data, install backports.zstd, or use Python 3.14"
-            raise CompressionError(message) from error
-    return zstd
+    for name in ("compression.zstd", "backports.zstd"):
+        with suppress(ImportError):
+            return import_module(name)
+    raise CompressionError("To read zstd (.zst) data, install backports.zstd, or use Python 3.14")
 
 
 def _zstd_has_checksum(frame: memoryview) -> bool:

@@ -268,7 +268,12 @@ def _version(answer: requests.Response, size: int) -> Version:
 
 def _reason(error: BaseException) -> str:
     """What went wrong on the wire, in one line: servers can put anything into their answers."""
+    from urllib3.exceptions import IncompleteRead
+
     cause = _innermost(error)
+    # Which of these it is, and in which words, depends on the version of Python.
+    if isinstance(cause, (ConnectionResetError, IncompleteRead)):
+        return "the connection was closed"
     return " ".join(str(cause).split())[:_REASON_LENGTH] or type(cause).__name__
 
 

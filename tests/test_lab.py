@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
-from nbformat.sign import MemorySignatureStore
+from nbformat.sign import MemorySignatureStore, NotebookNotary
 from replicas import ROOT
 
 from helpers import figures
@@ -23,9 +23,9 @@ ContentsManager = build_sync_jupytext_contents_manager_class(LargeFileManager)
 def test_saving_an_unchanged_notebook_changes_no_line(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
     shutil.copytree(NOTEBOOKS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    manager = ContentsManager(root_dir=str(folder))
-    # The other kind keeps a database among the user's files, and leaves it open.
-    manager.notary.store_factory = MemorySignatureStore
+    # The usual store is a database among the user's files, which stays open.
+    notary = NotebookNotary(store_factory=MemorySignatureStore)
+    manager = ContentsManager(root_dir=str(folder), notary=notary)
     model = manager.get(name, type="notebook", content=True)
     # JupyterLab writes the name of the kernel that it started.
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}

@@ -68,6 +68,11 @@ class TestEachNotebook:
         outputs = [output for cell in cells for output in cell.outputs]
         assert not [output for output in outputs if output.output_type == "error"]
 
+    def test_stores_each_text_whole(self, source: Path) -> None:
+        for cell in code_cells(stored(source)):
+            streams = [each.name for each in cell.outputs if each.output_type == "stream"]
+            assert len(streams) == len(set(streams)), f"in pieces: {cell.source}; run {COMMAND}"
+
     def test_describes_each_figure(self, source: Path) -> None:
         for cell in code_cells(stored(source)):
             for output in cell.outputs:

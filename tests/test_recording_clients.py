@@ -125,8 +125,9 @@ EMPTY = "e3b0c44298fc1c14"  # how the SHA-256 of nothing begins
 
 
 def slow_ones_marked(clients: Iterable[str]) -> list[object]:
-    marks = {True: [pytest.mark.slow], False: []}
-    return [pytest.param(client, marks=marks[client in SLOW]) for client in clients]
+    return [
+        pytest.param(client, marks=pytest.mark.slow if client in SLOW else ()) for client in clients
+    ]
 
 
 def through(replica: RunningReplica) -> dict[str, str]:

@@ -48,9 +48,7 @@ def recipe() -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_our_notebooks_pass_strictly_on_a_recording_with_the_upstream_gone(
-    tmp_path: Path,
-) -> None:
+def test_our_notebooks_pass_strictly_on_a_recording_with_the_upstream_gone(tmp_path: Path) -> None:
     copy = tmp_path / "project"
     for name in _COPIED:
         if (ROOT / name).is_dir():

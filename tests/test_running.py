@@ -51,6 +51,13 @@ def test_each_section_has_its_own_cost() -> None:
     assert result.cells == 5
 
 
+def test_a_text_that_came_in_two_pieces_is_stored_as_one() -> None:
+    made = notebook("import time; print('one', flush=True); time.sleep(0.5); print('two')")
+    with tqdm(disable=True) as bar:
+        assert not run("made", made, bar).failure
+    assert [output.text for output in made.cells[0].outputs] == ["one\ntwo\n"]
+
+
 def test_a_failing_cell_is_named_with_its_error() -> None:
     result = executed(FIRST, "## One", "x = 1", "x / 0  # here", "x = 2")
     assert result.failure == "cell 3 (x / 0  # here): ZeroDivisionError: division by zero"

@@ -42,23 +42,10 @@ def sanitised(outputs: list[NotebookNode]) -> str:
     """Return outputs as text, without figures, in which what must vary is replaced."""
     config = ConfigParser(interpolation=None)
     config.read(NOTEBOOKS / "outputs_that_vary.cfg", encoding="utf-8")
-    whole = [_without_picture(output) for output in _whole_streams(outputs)]
-    text = json.dumps(whole, sort_keys=True)
+    text = json.dumps([_without_picture(output) for output in outputs], sort_keys=True)
     for section in config.sections():
         text = re.sub(config[section]["regex"], config[section]["replace"], text)
     return text
-
-
-def _whole_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Join what a cell printed: a kernel sends it in one piece or in several, as time falls."""
-    joined: list[NotebookNode] = []
-    for output in outputs:
-        stream = output.get("name") if output["output_type"] == "stream" else None
-        if stream and joined and joined[-1].get("name") == stream:
-            joined[-1] = NotebookNode(joined[-1], text=joined[-1]["text"] + output["text"])
-        else:
-            joined.append(output)
-    return joined
 
 
 def _without_picture(output: NotebookNode) -> dict:

@@ -28,11 +28,7 @@ from helpers.cloud.url_rules import (
     parse_mast_uri,
     parse_s3_url,
 )
-from helpers.cloud.validation import (
-    require,
-    require_web_address,
-    shortened,
-)
+from helpers.cloud.validation import require, require_web_address, shortened
 from helpers.errors import CloudLocationError
 
 #: What astroquery.mast means by None: its get_cloud_uri, and get_cloud_uris with a map of URIs.

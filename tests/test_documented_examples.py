@@ -116,7 +116,7 @@ SCRIPTS = {
         vo, place = "https://heasarc.gsfc.nasa.gov/xamin/vo", (83.63, 22.01)
         wise = "https://irsa.ipac.caltech.edu/ibe/sia/wise/allwise/p3am_cdd?"
         assert len(pyvo.conesearch(f"{vo}/cone?table=chanmaster&", place, 0.1)) == 16
-        assert len(pyvo.imagesearch(wise, place, 0.1)) == 4
+        assert len(pyvo.imagesearch(wise, place, 0.1)) == 8
         assert len(pyvo.tablesearch(f"{vo}/tap", "SELECT obsid FROM chanmaster")) == 18""",
     "pyvo: columns and units of a result": CONE
     + """

@@ -270,7 +270,7 @@ def test_table_search_finds_the_images_of_a_position_as_an_ipac_table() -> None:
     ("query", "rows"),
     [
         ({"POS": "83.63321,22.01446", "WHERE": "band=3"}, 1),
-        ({"where": "band in (1,2)"}, 4),
+        ({"where": "band in (1,2)", "POS": "83.89,22.7"}, 4),
         ({"POS": "83.89,22.7"}, 8),
         ({"POS": "83.89,22.7", "mcen": ""}, 4),
         ({"POS": "10,10"}, 0),

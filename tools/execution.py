@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -60,7 +61,7 @@ class Result:
     cells : int
         Code cells that ran.
     seconds : float
-        From the kernel's start to its end.
+        From when the kernel was waited for to its end.
     requests, bytes : int
         What the notebook's own `helpers.Transfer` counted.
     peak_memory : int
@@ -82,21 +83,41 @@ class Result:
 
 
 def run(name: str, notebook: NotebookNode, bar: tqdm) -> Result:
-    """Execute a notebook in place and return what became of it."""
+    """Start a kernel, execute a notebook in place and return what became of it."""
+    with started(notebook, bar) as client:
+        return execute(name, client)
+
+
+@contextmanager
+def started(notebook: NotebookNode, bar: tqdm) -> Iterator[NotebookClient]:
+    """Start the process of a notebook's kernel, without waiting until it is ready."""
+    with TemporaryDirectory(prefix="kernel-") as sockets:
+        client = _client(notebook, sockets, bar)
+        client.km = client.create_kernel_manager()
+        client.start_new_kernel()
+        try:
+            yield client
+        finally:
+            manager: Any = client.km
+            if manager is not None:  # it was never used
+                run_sync(manager.shutdown_kernel)(now=True)
+
+
+def execute(name: str, client: NotebookClient) -> Result:
+    """Execute a client's notebook in place, end its kernel, and return what became of it."""
     began, failure = time.monotonic(), ""
     memory: tuple[int, ...] = (0,)
     sections: list[Section] = []
-    with TemporaryDirectory(prefix="kernel-") as sockets:
-        client = _client(notebook, sockets, bar)
-        with client.setup_kernel():
-            try:
-                for number in _in_sections(client, notebook, sections):
-                    client.execute_cell(notebook.cells[number], number)
-                memory = _ask(client, _MEMORY)
-            except CellExecutionError as error:
-                failure = f"cell {_place(notebook, number)}: {error.ename}: {error.evalue}"
-            except (CellTimeoutError, DeadKernelError) as error:
-                failure = f"cell {_place(notebook, number)}: {type(error).__name__}: {error}"
+    notebook = client.nb
+    with client.setup_kernel():
+        try:
+            for number in _in_sections(client, notebook, sections):
+                client.execute_cell(notebook.cells[number], number)
+            memory = _ask(client, _MEMORY)
+        except CellExecutionError as error:
+            failure = f"cell {_place(notebook, number)}: {error.ename}: {error.evalue}"
+        except (CellTimeoutError, DeadKernelError) as error:
+            failure = f"cell {_place(notebook, number)}: {type(error).__name__}: {error}"
     return Result(
         name=name,
         cells=sum(cell.execution_count is not None for cell in code_cells(notebook)),

@@ -10,16 +10,20 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import nbformat
+from nbclient import NotebookClient
 from nbformat import NotebookNode
 from tqdm import tqdm
 
 from helpers.connection import PROBES, TIMEOUT, silent_archives
-from tools.execution import Result, run
+from tools.execution import Result, execute, started
 from tools.notebook_files import ROOT, code_cells, data_patterns, read_source, sources
 from tools.pages import index_page, notebook_page
 from tools.run_record import over_budget, write_record
@@ -82,17 +86,37 @@ def make_data() -> dict[str, float]:
 
 
 def run_all(paths: list[Path], folder: Path) -> list[Result]:
-    """Run notebooks one after the other; executed notebooks and pages go into `folder`."""
+    """Run notebooks one after the other; executed notebooks and pages go into `folder`.
+
+    While a notebook runs, the kernel of the next one starts and the page of the last one is
+    written.
+    """
     notebooks = {path.stem: read_source(path) for path in paths}
     total = sum(len(code_cells(notebook)) for notebook in notebooks.values())
-    results = []
-    with tqdm(total=total, desc="running notebooks", unit="cell") as bar:
-        for name, notebook in notebooks.items():
+    results, pages = [], []
+    with (
+        tqdm(total=total, desc="running notebooks", unit="cell") as bar,
+        ThreadPoolExecutor(1) as writer,
+        ExitStack() as kernels,
+    ):
+        clients = (kernels.enter_context(started(each, bar)) for each in notebooks.values())
+        for name, client in zip(notebooks, _one_ahead(clients), strict=True):
             bar.set_postfix_str(name)
-            result = run(name, notebook, bar)
+            result = execute(name, client)
             results.append(replace(result, failure=result.failure or over_budget(result)))
-            write(name, notebook, folder)
+            pages.append(writer.submit(write, name, notebooks[name], folder))
+    for page in pages:
+        page.result()
     return results
+
+
+def _one_ahead(clients: Iterator[NotebookClient]) -> Iterator[NotebookClient]:
+    """Yield each client when the one behind it has been made."""
+    client = next(clients, None)
+    while client is not None:
+        following = next(clients, None)
+        yield client
+        client = following
 
 
 def write(name: str, notebook: NotebookNode, folder: Path) -> None:

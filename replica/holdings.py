@@ -20,7 +20,7 @@ class Product:
     Attributes
     ----------
     archive, collection : str
-        The archive (``irsa``, ``mast``, ``heasarc``) and its collection.
+        The archive's folder, for instance ``irsa``, and the archive's name of the collection.
     obs_id, title, target, instrument, detector, band, kind : str
         What the discovery services say of it; empty where they say nothing.
     ra, dec : float

@@ -123,7 +123,13 @@ def _write_mask(product: Product, path: Path) -> None:
     mask = (stars > limit) * np.uint16(_SATURATED)
     mask |= (stars > limit / 9) * np.uint16(_STAR_CORE)
     hdu = fits.CompImageHDU(mask, _header(product), "COMPRESSED_IMAGE", "GZIP_1", (1, WIDTH))
-    fits.HDUList([_primary(), hdu]).writeto(path, overwrite=True)
+    packed = io.BytesIO()
+    fits.HDUList([_primary(), hdu]).writeto(packed)
+    packed.seek(0)
+    with fits.open(packed, disable_image_compression=True) as table:
+        for tile in table[1].data["COMPRESSED_DATA"]:
+            tile[4:8] = 0  # MTIME (RFC 1952), the time of writing: the same bytes each time
+        table.writeto(path, overwrite=True)
 
 
 def _write_exposure(product: Product, path: Path) -> None:

@@ -382,16 +382,6 @@ def test_ps1_stars_are_as_wide_as_published(made):
     assert np.median(widths) * 0.25 == pytest.approx(PS1_BANDS["r"].seeing, rel=0.05)
 
 
-def test_star_counts_are_those_of_a_crowded_field():
-    stars = catalogue((82, 84.9), (21, 23.9))
-    area = 9 * np.cos(np.radians(22.5))  # square degrees
-    counts, edges = np.histogram(stars["r"], bins=np.arange(16, 23))
-    slope = np.polyfit(edges[:-1], np.log10(counts), 1)[0]
-    assert slope == pytest.approx(0.25, abs=0.02)
-    assert 5e3 < np.sum(stars["W1"] < 16.5) / area < 3e4
-    assert 2e4 < np.sum(stars["r"] < 22.5) / area < 9e4
-
-
 # Noise and scaling
 
 
@@ -439,7 +429,8 @@ def test_ps1_stack_is_the_asinh_code_in_scaled_integers(made):
     noise = 1.4826 * np.nanmedian(np.abs(counts - np.nanmedian(counts)))
     assert sky.dtype == np.float32
     assert np.nanmin(sky) > -3.3
-    assert noise == pytest.approx(header["BSOFTEN"], rel=0.05)
+    # A little more than the noise: sources too faint to be seen lie everywhere.
+    assert header["BSOFTEN"] < noise < 1.1 * header["BSOFTEN"]
 
 
 def test_ps1_compressed_table_keeps_its_scaling_cards(made):

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from astropy.wcs import WCS
 
 from replica.simulation.noise import sample
 from replica.simulation.sky import HALF_TEMPLATE, PULSAR
-from replica.simulation.stars import catalogue
+from replica.simulation.stars import EPOCH, catalogue
 
 #: Exponent of the Moffat profile of all stars (Trujillo et al. 2001, MNRAS 328, 977, find
-#: 2.5 for typical seeing, 4.765 for pure turbulence).
+#: 2.5 for typical seeing, 4.765 for pure turbulence).  `_transform` is that of 3.5.
 MOFFAT_BETA = 3.5
 _MARGIN = 0.2  # degrees, as far as the stamp of the brightest star in AllWISE reaches
-_BATCH = 2_000_000  # pixels of stamps in memory at once
+_BATCH = 500_000  # pixels of stamps in memory at once
+_PAD = 112  # pixels beside an image, so that the light of a star that is convolved fades there
 
 
-def moffat(square: np.ndarray, fwhm: float | np.floating) -> np.ndarray:
+def moffat(square: np.ndarray, fwhm: float | np.ndarray) -> np.ndarray:
     """Star of unit flux at squared distances `square`, pixels squared; `fwhm` in pixels."""
-    core = (fwhm / 2) ** 2 / (2 ** (1 / MOFFAT_BETA) - 1)
-    return (MOFFAT_BETA - 1) / (np.pi * core) * (1 + square / core) ** -MOFFAT_BETA
+    core = _core(fwhm)
+    base = 1 + square / core
+    return (MOFFAT_BETA - 1) / (np.pi * core) / (base * base * base * np.sqrt(base))
+
+
+def _core(fwhm: float | np.ndarray) -> np.ndarray:
+    """Square of the Moffat profile's core radius."""
+    return np.square(fwhm) / np.float32(4 * (2 ** (1 / MOFFAT_BETA) - 1))
 
 
 def add_stars(
-    image: np.ndarray, wcs: WCS, band: str, flux_of_zero: float, fwhm: float, noise: float
+    image: np.ndarray,
+    wcs: WCS,
+    band: str,
+    flux_of_zero: float,
+    fwhm: float,
+    noise: float,
+    epoch: float = EPOCH,
 ) -> None:
-    """Add the catalogue's stars to an image in place.
+    """Add the catalogue's sources to an image in place.
+
+    Where they crowd, they are drawn all at once, with a Fourier transform, and galaxies are
+    points.
 
     Parameters
     ----------
@@ -38,20 +56,88 @@ def add_stars(
     flux_of_zero : float
         Flux of a star of magnitude 0, in the image's unit.
     fwhm : float
-        Full width at half maximum, pixels.
+        Full width at half maximum of a star, pixels.
     noise : float
-        Noise of a pixel: stars are drawn out to a quarter of it.
+        Noise of a pixel: sources are drawn out to a quarter of it.
+    epoch : float
+        Julian year in which the stars are where the image has them.
     """
-    stars = catalogue(*_bounds(wcs, image.shape))
-    flux = flux_of_zero * 10 ** (-0.4 * stars[band])
-    x, y = wcs.all_world2pix(stars["ra"], stars["dec"], 0)
-    radius = _radii(flux, fwhm, noise / 4)
-    for size in np.unique(radius[radius > 0]):
-        near = (np.abs(x - image.shape[1] / 2) < image.shape[1] / 2 + size) & (
-            np.abs(y - image.shape[0] / 2) < image.shape[0] / 2 + size
-        )
-        chosen = near & (radius == size)
-        _add_stamps(image, x[chosen], y[chosen], flux[chosen], fwhm, int(size))
+    x, y, flux, size = sources_on(image.shape, wcs, band, flux_of_zero, epoch)
+    width = np.hypot(fwhm, size).astype(np.float32)
+    radius = _radii(flux, width, fwhm, noise / 4)
+    at_once = (radius > 0) & (radius <= _PAD)
+    if np.sum((2.0 * radius[at_once] + 1) ** 2) > image.size:
+        image += _convolved(image.shape, x[at_once], y[at_once], flux[at_once], fwhm)
+        radius[at_once] = 0
+    for each in np.unique(radius[radius > 0]):
+        chosen = radius == each
+        _add_stamps(image, x[chosen], y[chosen], flux[chosen], width[chosen], int(each))
+
+
+def sources_on(
+    shape: tuple[int, ...], wcs: WCS, band: str, flux_of_zero: float, epoch: float = EPOCH
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Places in pixels, fluxes, and sizes in pixels, of the sources that can touch an image."""
+    found = catalogue(*_bounds(wcs, shape))
+    years = (epoch - EPOCH) / 3.6e6  # degrees of one mas a year
+    ra = found["ra"] + years * found["pmra"] / np.cos(np.radians(found["dec"]))
+    x, y = wcs.all_world2pix(ra, found["dec"] + years * found["pmdec"], 0)
+    scale = 3600 * np.sqrt(np.abs(np.linalg.det(wcs.pixel_scale_matrix)))
+    flux = flux_of_zero * 10 ** (-0.4 * found[band].astype(float))
+    margin = _MARGIN * 3600 / scale
+    near = (x > -margin) & (x < shape[1] + margin) & (y > -margin) & (y < shape[0] + margin)
+    return x[near], y[near], flux[near], found["fwhm"][near] / scale
+
+
+def _convolved(
+    shape: tuple[int, ...], x: np.ndarray, y: np.ndarray, flux: np.ndarray, fwhm: float
+) -> np.ndarray:
+    """Image of many stars: points on a grid, convolved with the profile.
+
+    Each point is spread over four by four pixels by a cubic B-spline, which the Fourier transform
+    then divides out again: the stars are where they are to a thousandth of a pixel.
+    """
+    rows, columns = (_smooth_size(size + 2 * _PAD) for size in shape)
+    grid = np.zeros(rows * columns, np.float32)
+    (i, down), (j, right) = _spline(y + _PAD), _spline(x + _PAD)
+    for a in range(4):
+        for b in range(4):
+            inside = (i + a >= 0) & (i + a < rows) & (j + b >= 0) & (j + b < columns)
+            weight = (flux * down[a] * right[b])[inside].astype(np.float32)
+            np.add.at(grid, ((i + a) * columns + j + b)[inside], weight)
+    waves = np.fft.rfft2(grid.reshape(rows, columns))
+    fy, fx = np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(columns)[None, :]
+    waves *= _transform(np.hypot(fy, fx).astype(np.float32), fwhm)
+    waves /= (np.sinc(fy) ** 4).astype(np.float32)
+    waves /= (np.sinc(fx) ** 4).astype(np.float32)
+    whole = np.fft.irfft2(waves, (rows, columns))
+    return whole[_PAD : _PAD + shape[0], _PAD : _PAD + shape[1]].astype(np.float32)
+
+
+def _smooth_size(size: int) -> int:
+    """The next size that a fast Fourier transform likes: no prime factor above 5."""
+    while True:
+        rest = size
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 1
+
+
+def _spline(place: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """First of the four pixels of a cubic B-spline, and the weights of all four."""
+    first = np.floor(place).astype(np.int64)
+    t = place - first
+    weights = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
+    return first - 1, [weight / 6 for weight in weights]
+
+
+def _transform(frequency: np.ndarray, fwhm: float) -> np.ndarray:
+    """Fourier transform of the Moffat profile of exponent 3.5, in closed form."""
+    x = np.float32(2 * np.pi * np.sqrt(_core(fwhm))) * frequency
+    return np.exp(-x) * (1 + x + x * x / 3)
 
 
 def _bounds(wcs: WCS, shape: tuple[int, ...]) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -67,30 +153,51 @@ def _bounds(wcs: WCS, shape: tuple[int, ...]) -> tuple[tuple[float, float], tupl
     return (float(ra.min() - margin), float(ra.max() + margin)), (float(south), float(north))
 
 
-def _radii(flux: np.ndarray, fwhm: float, floor: float) -> np.ndarray:
-    """Radii in pixels at which stars sink below `floor`, in steps of 1.5; 0 for unseen ones."""
+def _radii(flux: np.ndarray, width: np.ndarray, fwhm: float, floor: float) -> np.ndarray:
+    """Radii in pixels at which sources sink below `floor`, in steps of 1.5; 0 for unseen ones."""
     steps = np.unique(np.round(fwhm * 1.5 ** np.arange(12)).astype(int))
-    faded = flux[:, None] * moffat(steps.astype(float) ** 2, fwhm) < floor
-    radius = np.where(faded.any(axis=1), steps[faded.argmax(axis=1)], steps[-1])
-    return np.where(flux * moffat(np.zeros(1), fwhm) > floor, radius, 0)
+    radius = np.zeros(flux.size, int)
+    bright = np.flatnonzero(flux * moffat(np.zeros(1), width) > floor)
+    radius[bright] = steps[0]
+    for inner, outer in pairwise(steps):
+        bright = bright[
+            flux[bright] * moffat(np.full(1, inner**2, np.float32), width[bright]) > floor
+        ]
+        radius[bright] = outer
+    return radius
 
 
 def _add_stamps(
-    image: np.ndarray, x: np.ndarray, y: np.ndarray, flux: np.ndarray, fwhm: float, radius: int
+    image: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    flux: np.ndarray,
+    width: np.ndarray,
+    radius: int,
 ) -> None:
     """Add round stamps of one radius, in batches to spare memory."""
     steps = np.arange(-radius, radius + 1)
     down, right = (axis.ravel() for axis in np.meshgrid(steps, steps, indexing="ij"))
+    round_ = down**2 + right**2 <= radius**2
+    down, right = down[round_], right[round_]
     count = max(1, _BATCH // down.size)
     for start in range(0, x.size, count):
         part = slice(start, start + count)
-        column = np.rint(x[part]).astype(int)[:, None] + right
-        row = np.rint(y[part]).astype(int)[:, None] + down
-        square = ((column - x[part, None]) ** 2 + (row - y[part, None]) ** 2).astype(np.float32)
-        light = flux[part, None].astype(np.float32) * moffat(square, np.float32(fwhm))
-        seen = (square <= radius**2) & (row >= 0) & (row < image.shape[0])
-        seen &= (column >= 0) & (column < image.shape[1])
-        np.add.at(image.reshape(-1), (row * image.shape[1] + column)[seen], light[seen])
+        column, row = np.rint(x[part]).astype(int), np.rint(y[part]).astype(int)
+        dx = (column - x[part]).astype(np.float32)[:, None] + right.astype(np.float32)
+        dy = (row - y[part]).astype(np.float32)[:, None] + down.astype(np.float32)
+        light = moffat(dx * dx + dy * dy, width[part, None])
+        light *= flux[part, None].astype(np.float32)
+        add_pixels(image, column[:, None] + right, row[:, None] + down, light)
+
+
+def add_pixels(image: np.ndarray, column: np.ndarray, row: np.ndarray, light: np.ndarray) -> None:
+    """Add light to pixels of an image in place; what lies beside the image is left out."""
+    seen = (row >= 0) & (row < image.shape[0]) & (column >= 0) & (column < image.shape[1])
+    place = row * image.shape[1] + column
+    if not seen.all():
+        place, light = place[seen], light[seen]
+    np.add.at(image.reshape(-1), place.ravel(), light.ravel())
 
 
 def add_template(

@@ -1,4 +1,8 @@
-"""The stars of the sky around the Crab Nebula: one simulated catalogue for all surveys."""
+"""The sources of the sky: one simulated list behind the images and catalogues of all surveys.
+
+Stars of the Milky Way and galaxies behind it, in every direction; around the Crab Nebula and
+Cassiopeia A these are the fields that the replica holds.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,17 @@ from functools import lru_cache
 
 import numpy as np
 
+from replica.simulation import galaxies, milky_way
+from replica.simulation.milky_way import BANDS
 from replica.simulation.noise import generator
 from replica.simulation.sky import PULSAR
 
-#: Stars per square degree brighter than r = 15; the counts rise by 0.38 dex per
-#: magnitude up to there and by 0.25 beyond (galactic latitude -6 degrees).
-_DENSITY, _KNEE, _BRIGHT_SLOPE, _FAINT_SLOPE = 800.0, 15.0, 0.38, 0.25
-_BRIGHTEST, _FAINTEST = 7.5, 23.5
-#: Colours: magnitude minus r, for the bluest star and its change to the reddest.
-_COLOURS = {
-    "g": (0.25, 1.35),
-    "r": (0.0, 0.0),
-    "i": (-0.10, -0.80),
-    "z": (-0.15, -1.25),
-    "y": (-0.18, -1.55),
-    "W1": (-1.0, -2.9),
-    "W2": (-1.0, -2.9),
-    "W3": (-1.0, -3.0),
-    "W4": (-1.05, -3.1),
-}
+#: A source is on the list if it is brighter than one of these magnitudes: about one fainter than
+#: what the surveys detect.  The brightest stars are left out, as no tile that is held has one.
+FAINTEST = {"r": 23.2, "i": 22.7, "W1": 18.0}
+_BRIGHTEST = 3.0  # W1
+#: Julian year of the positions: that of AllWISE (MJD 55400).
+EPOCH = 2010.5589
 #: The pulsar and the field star beside it: offsets east and north in arcseconds, and
 #: magnitudes.  The pulsar's infrared ones include the knot beside it.
 _CENTRAL = {
@@ -37,10 +33,10 @@ Stars = dict[str, np.ndarray]
 
 
 def catalogue(ra: tuple[float, float], dec: tuple[float, float]) -> Stars:
-    """Return the stars of a part of the sky: columns ``ra``, ``dec`` and one for each band.
+    """Return the sources of a part of the sky.
 
     The sky is made in cells of a degree, each from its own random numbers, so that images
-    that overlap show the same stars.
+    that overlap show the same sources.
 
     Parameters
     ----------
@@ -50,7 +46,9 @@ def catalogue(ra: tuple[float, float], dec: tuple[float, float]) -> Stars:
     Returns
     -------
     dict of str to ndarray
-        Positions in degrees; PS1 bands are AB magnitudes, WISE bands Vega magnitudes.
+        ``ra`` and ``dec`` in degrees at `EPOCH`; ``pmra`` (along the circle of declination) and
+        ``pmdec`` in mas a year; a magnitude for each band, AB for PS1 and Vega for WISE; ``fwhm``
+        in arcseconds, 0 for stars, more for galaxies; ``id``, a number.
     """
     zones = range(int(np.floor(dec[0])), int(np.floor(dec[1])) + 1)
     segments = range(int(np.floor(ra[0])), int(np.floor(ra[1])) + 1)
@@ -60,43 +58,50 @@ def catalogue(ra: tuple[float, float], dec: tuple[float, float]) -> Stars:
 
 @lru_cache(maxsize=64)
 def _cell(segment: int, zone: int) -> Stars:
-    """The stars between two whole degrees of right ascension, and two of declination."""
-    rng = generator("stars", segment, zone)
+    """The sources between two whole degrees of right ascension, and two of declination."""
+    rng = generator("sources", segment, zone)
     south, north = (float(sine) for sine in np.sin(np.radians([zone, zone + 1])))
-    r = _magnitudes(rng, area=float(np.degrees(north - south)))
-    ra = segment + rng.uniform(0, 1, r.size)
-    dec = np.degrees(np.arcsin(rng.uniform(south, north, r.size)))
-    hue = np.clip(rng.beta(2.0, 2.6, r.size) + 0.02 * (r - 16), 0, 1)
-    keep = ~_spoils_the_nebula(ra, dec, r)
-    stars = {"ra": ra[keep], "dec": dec[keep]}
-    for band, (blue, change) in _COLOURS.items():
-        scatter = rng.normal(0, 0.05, r.size)
-        stars[band] = (r + blue + change * hue + scatter)[keep]
-    has_pulsar = (segment, zone) == (int(PULSAR[0]), int(PULSAR[1]))
-    return _with_central_stars(stars) if has_pulsar else stars
+    area = float(np.degrees(north - south))
+    sight = milky_way.direction(segment + 0.5, zone + 0.5)
+    stars = milky_way.stars(rng, sight, area, FAINTEST)
+    far = galaxies.galaxies(rng, float(sight.extinction[-1]), area, FAINTEST)
+    found = {band: np.concatenate([stars[band], far[band]]) for band in BANDS}
+    size = found["r"].size
+    found["ra"] = segment + rng.uniform(0, 1, size)
+    found["dec"] = np.degrees(np.arcsin(rng.uniform(south, north, size)))
+    found["fwhm"] = np.concatenate([np.zeros(stars["r"].size), far["fwhm"]])
+    for axis in ("pmra", "pmdec"):
+        speed = rng.normal(0, stars["speed"])
+        # 1 AU a year is 4.74 km/s; a parsec is the distance at which it is an arcsecond.
+        moving = 1000 * speed / 4.74 / stars["distance"]
+        found[axis] = np.concatenate([moving, np.zeros(far["fwhm"].size)])
+    keep = (found["W1"] > _BRIGHTEST) & ~_spoils_the_nebula(found)
+    found = {name: values[keep] for name, values in found.items()}
+    if (segment, zone) == (int(PULSAR[0]), int(PULSAR[1])):
+        found = _with_central_stars(found)
+    found = {
+        name: values if name in ("ra", "dec") else values.astype(np.float32)
+        for name, values in found.items()
+    }
+    found["id"] = ((zone + 90) * 360 + segment) * 1_000_000 + np.arange(found["r"].size)
+    return found
 
 
-def _magnitudes(rng: np.random.Generator, area: float) -> np.ndarray:
-    """Draw the r magnitudes of some square degrees, by inverting the cumulative counts."""
-    edges = np.linspace(_BRIGHTEST, _FAINTEST, 400)
-    slope = np.where(edges < _KNEE, _BRIGHT_SLOPE, _FAINT_SLOPE)
-    counts = _DENSITY * 10 ** (slope * (edges - _KNEE))
-    total = rng.poisson(counts[-1] * area)
-    return np.interp(rng.uniform(counts[0], counts[-1], total), counts, edges)
-
-
-def _spoils_the_nebula(ra: np.ndarray, dec: np.ndarray, r: np.ndarray) -> np.ndarray:
+def _spoils_the_nebula(found: Stars) -> np.ndarray:
     """Random stars that the real sky does not have: close to the pulsar, or bright there."""
-    distance = 3600 * np.hypot((ra - PULSAR[0]) * np.cos(np.radians(dec)), dec - PULSAR[1])
-    return (distance < 20) | ((distance < 260) & (r < 13.0))
+    east = (found["ra"] - PULSAR[0]) * np.cos(np.radians(found["dec"]))
+    distance = 3600 * np.hypot(east, found["dec"] - PULSAR[1])
+    bright = (found["r"] < 13.0) | (found["W1"] < 11.0)
+    return (distance < 20) | ((distance < 260) & bright)
 
 
-def _with_central_stars(stars: Stars) -> Stars:
+def _with_central_stars(found: Stars) -> Stars:
     central = []
     for (east, north), magnitudes in _CENTRAL.items():
         ra = PULSAR[0] + east / 3600 / np.cos(np.radians(PULSAR[1]))
-        central.append({"ra": ra, "dec": PULSAR[1] + north / 3600, **magnitudes})
+        place = {"ra": ra, "dec": PULSAR[1] + north / 3600}
+        central.append({"pmra": 0.0, "pmdec": 0.0, "fwhm": 0.0, **place, **magnitudes})
     return {
         name: np.concatenate([[star[name] for star in central], column])
-        for name, column in stars.items()
+        for name, column in found.items()
     }

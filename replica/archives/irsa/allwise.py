@@ -12,9 +12,11 @@ from astropy.io import fits
 from astropy.time import Time
 from astropy.wcs import WCS
 
+from replica.archives.irsa.allwise_glare import add_glare, blank_saturated
 from replica.holdings import Product
 from replica.simulation.fits_files import header_of, write_gzip
 from replica.simulation.noise import fractal, generator
+from replica.simulation.photometry import noise_area
 from replica.simulation.render import add_stars, add_template
 from replica.simulation.sky import nebula
 
@@ -22,6 +24,9 @@ SIZE = 4095
 PIXEL = 0.0003819444391411  # degrees, as the real headers have it
 #: Days from the first frame to the last: W1 and W2 scanned the field twice, half a year apart.
 _SPAN = {"W1": 193.5, "W2": 193.5, "W3": 5.0, "W4": 5.0}
+#: Noise of a star's flux over that of as many pixels with noise of their own: `_background`
+#: averages two by two.
+SHARED_NOISE = 2.0
 _STEP = 1.0  # arcseconds: pixel of the nebula's template
 
 
@@ -30,9 +35,8 @@ class Band:
     """Facts of a WISE band.
 
     Zero points in jansky: Jarrett et al. 2011, ApJ 735, 112.  Widths of the Atlas images'
-    point-spread functions: AllWISE Explanatory Supplement.  The nebula's flux follows
-    Temim et al. 2006, AJ 132, 1610 (Spitzer); noise is that of a star at the published
-    5-sigma depth, spread over its pixels.
+    point-spread functions: AllWISE Explanatory Supplement; depth: the same, section I.  The
+    nebula's flux follows Temim et al. 2006, AJ 132, 1610 (Spitzer).
     """
 
     wavelength: float  # micrometres
@@ -41,18 +45,29 @@ class Band:
     zero_flux: float  # jansky of magnitude 0
     fwhm: float  # arcseconds
     background: float  # DN
-    noise: float  # DN in a pixel
+    depth: float  # jansky of a lonely star at 5 sigma
     nebula_flux: float  # jansky
     filament_share: float
     core_size: float
     frames: int
 
+    @property
+    def flux_of_zero(self) -> float:
+        """DN of a star of magnitude 0."""
+        return 10 ** (0.4 * self.zero_magnitude)
+
+    @property
+    def noise(self) -> float:
+        """DN in a pixel: neighbours share noise, so a star's is twice that of as many pixels."""
+        error = self.depth / 5 / self.zero_flux * self.flux_of_zero
+        return error / (SHARED_NOISE * np.sqrt(noise_area(_in_pixels(self.fwhm))))
+
 
 BANDS = {
-    "W1": Band(3.368, 20.5, 0.006, 309.540, 8.25, 7.4, 0.55, 12.0, 0.05, 1.0, 24),
-    "W2": Band(4.618, 19.5, 0.007, 171.787, 8.25, 15.0, 0.65, 14.4, 0.08, 1.02, 24),
-    "W3": Band(12.082, 18.0, 0.012, 31.674, 8.25, 1180.0, 9.5, 28.0, 0.50, 1.0, 14),
-    "W4": Band(22.194, 13.0, 0.012, 8.363, 16.5, 312.0, 1.1, 60.0, 0.74, 1.0, 14),
+    "W1": Band(3.368, 20.5, 0.006, 309.540, 8.25, 7.4, 54e-6, 12.0, 0.05, 1.0, 24),
+    "W2": Band(4.618, 19.5, 0.007, 171.787, 8.25, 15.0, 71e-6, 14.4, 0.08, 1.02, 24),
+    "W3": Band(12.082, 18.0, 0.012, 31.674, 8.25, 1180.0, 730e-6, 28.0, 0.50, 1.0, 14),
+    "W4": Band(22.194, 13.0, 0.012, 8.363, 16.5, 312.0, 5e-3, 60.0, 0.74, 1.0, 14),
 }
 _FILE_TYPES = {
     "int": ("intensity image", "DN"),
@@ -74,17 +89,13 @@ def write(product: Product, path: Path) -> None:
 def _intensity(product: Product) -> np.ndarray:
     band, wcs = BANDS[product.band], WCS(_wcs_header(product))
     image = _background(product, band)
-    add_stars(
-        image,
-        wcs,
-        product.band,
-        10 ** (0.4 * band.zero_magnitude),
-        _in_pixels(band.fwhm),
-        band.noise,
-    )
+    fwhm = _in_pixels(band.fwhm)
+    add_stars(image, wcs, product.band, band.flux_of_zero, fwhm, band.noise)
+    add_glare(image, wcs, product.band, band.flux_of_zero)
     template = nebula(_STEP, band.filament_share, band.core_size, band.fwhm)
-    counts = band.nebula_flux / band.zero_flux * 10 ** (0.4 * band.zero_magnitude)
+    counts = band.nebula_flux / band.zero_flux * band.flux_of_zero
     add_template(image, wcs, template, _STEP, counts * (PIXEL * 3600) ** 2)
+    blank_saturated(image, product.band, band.flux_of_zero, fwhm)
     return image
 
 
@@ -198,4 +209,4 @@ def _date_cards(product: Product) -> list[tuple]:
 
 def _median(image: np.ndarray) -> float:
     """Median of every seventh pixel: near enough, and fast."""
-    return round(float(np.median(image[::7, ::7])), 5)
+    return round(float(np.nanmedian(image[::7, ::7])), 5)

@@ -29,7 +29,8 @@ def write(product: Product, path: Path) -> None:
     header = _header(product, size)
     image = _NOISE * generator(product.key).standard_normal((size, size), dtype=np.float32)
     image += _nebula(product, size)
-    add_stars(image, _wcs(product, size), "r", 2.0e7, 0.16 / PIXEL, _NOISE)
+    epoch = Time(product.start).jyear
+    add_stars(image, _wcs(product, size), "r", 2.0e7, 0.16 / PIXEL, _NOISE, epoch)
     image[_unexposed(size)] = 0
     fits.PrimaryHDU(image, header).writeto(path, overwrite=True)
 

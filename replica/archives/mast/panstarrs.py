@@ -107,7 +107,8 @@ def _sky_flux(product: Product) -> np.ndarray:
     flux += np.float32(band.offset)
     counts = _counts_of_zero(product)
     wcs = _wcs(product)
-    add_stars(flux, wcs, product.band, counts, _seeing(band), band.softening)
+    epoch = Time(product.start).jyear
+    add_stars(flux, wcs, product.band, counts, _seeing(band), band.softening, epoch)
     template = nebula(_STEP, band.filament_share, band.core_size, band.seeing, band.ionisation)
     scale = counts * 10 ** (-0.4 * band.nebula_magnitude) * (PIXEL * 3600) ** 2
     add_template(flux, wcs, template, _STEP, scale)

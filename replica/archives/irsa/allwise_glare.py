@@ -1,0 +1,70 @@
+"""What bright stars do to an AllWISE image: halo, diffraction spikes, saturated core.
+
+Strengths are chosen to look like the survey's images; no published profile is behind them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
+
+from replica.simulation.render import add_pixels, moffat, sources_on
+
+#: Magnitude at which single exposures begin to saturate (WISE Explanatory Supplement, VI.3.d).
+SATURATED = {"W1": 8.1, "W2": 6.7, "W3": 3.8, "W4": -0.4}
+#: Stars brighter than the limit by as much have a halo and spikes.
+_GLARING = 0.8
+_HALO, _SPIKES = 0.02, 0.012  # shares of the star's light in its profile
+_HALO_SIZE, _SPIKE_SIZE, _SPIKE_WIDTH = 45.0, 55.0, 1.8  # pixels
+_REACH = 320  # pixels
+
+
+def add_glare(image: np.ndarray, wcs: WCS, band: str, flux_of_zero: float) -> None:
+    """Add halos and spikes in place; the spikes stand at 45 degrees to the ecliptic."""
+    x, y, flux, _ = sources_on(image.shape, wcs, band, flux_of_zero)
+    limit = flux_of_zero * 10 ** (-0.4 * (SATURATED[band] - _GLARING))
+    chosen = flux > limit
+    if not chosen.any():
+        return
+    steps = np.arange(-_REACH, _REACH + 1, dtype=np.float32)
+    right, down = (axis.ravel() for axis in np.meshgrid(steps, steps))
+    turn = np.radians(45) + _ecliptic_angle(wcs)
+    for at_x, at_y, light in zip(x[chosen], y[chosen], flux[chosen], strict=True):
+        column, row = np.rint(at_x), np.rint(at_y)
+        glare = _glare(right + np.float32(column - at_x), down + np.float32(row - at_y), turn)
+        seen = glare * light > limit * 1e-8
+        places = (right[seen] + column).astype(int), (down[seen] + row).astype(int)
+        add_pixels(image, *places, np.float32(light) * glare[seen])
+
+
+def _glare(dx: np.ndarray, dy: np.ndarray, turn: float) -> np.ndarray:
+    """Halo and spikes of a star of unit flux, fading to nothing at the stamp's border."""
+    radius = np.hypot(dx, dy)
+    light = _HALO / (2 * np.pi * _HALO_SIZE**2) * np.exp(-radius / _HALO_SIZE)
+    cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+    norm = _SPIKES / (4 * _SPIKE_SIZE * _SPIKE_WIDTH * np.sqrt(2 * np.pi))
+    one, other = dx * cos + dy * sin, dy * cos - dx * sin
+    for along, across in ((one, other), (other, one)):
+        fading = np.exp(-np.abs(along) / _SPIKE_SIZE)
+        light += norm * fading * np.exp(-0.5 * (across / _SPIKE_WIDTH) ** 2)
+    return light * np.clip((_REACH - radius) / 20, 0, 1)
+
+
+def _ecliptic_angle(wcs: WCS) -> float:
+    """Angle of the ecliptic's direction to the image's rows, radians, in the middle."""
+    centre = SkyCoord(*wcs.wcs.crval, unit="deg")
+    ecliptic = centre.barycentricmeanecliptic
+    north = SkyCoord(
+        ecliptic.lon, ecliptic.lat + 0.1 * ecliptic.lat.unit, frame="barycentricmeanecliptic"
+    )
+    return float(centre.position_angle(north.icrs).rad)
+
+
+def blank_saturated(image: np.ndarray, band: str, flux_of_zero: float, fwhm: float) -> None:
+    """Blank the pixels that no exposure measured: coadds leave saturated pixels out.
+
+    See the WISE Explanatory Supplement, IV.5.a.  `fwhm` in pixels.
+    """
+    limit = flux_of_zero * 10 ** (-0.4 * SATURATED[band]) * float(moffat(np.zeros(1), fwhm)[0])
+    image[image > limit + np.median(image[::97, ::97])] = np.nan

@@ -197,11 +197,13 @@ def test_an_image_set_that_is_not_held_is_an_error_for_pyvo() -> None:
         ({"pos": (CRAB, 10 * u.arcsec), "band": (3e-6 * u.m, 3.5e-6 * u.m)}, 7),
         ({"pos": (84.6 * u.deg, 86 * u.deg, 22 * u.deg, 23 * u.deg)}, 30),
         ({"pos": (83 * u.deg, 86 * u.deg, 22 * u.deg, 23 * u.deg)}, 60),
-        ({"pos": (0, 360, 30, 90)}, 0),
+        ({"pos": (0, 360, 30, 90)}, 30),
+        ({"pos": (0, 360, 61, 90)}, 0),
         ({"pos": (82.5, 22.5, 82.9, 22.5, 82.7, 22.9)}, 30),
         ({"pos": (10, 20, 1)}, 0),
         ({"pos": [(10, 20, 1), (CRAB, 1 * u.arcsec)]}, 30),
-        ({"time": "2010-03-13"}, 30 * len(TILES)),
+        # W3 and W4 saw the tile of Cassiopeia A in January only.
+        ({"time": "2010-03-13"}, 30 * (len(TILES) - 1) + 14),
         ({"time": "2010-05-01"}, 14 * len(TILES)),  # W1 and W2 only
         ({"time": "2012-05-01"}, 0),
         ({"facility": "Wide-field Infrared Survey Explorer", "calib_level": 3}, 30 * len(TILES)),

@@ -23,6 +23,7 @@ from PIL import Image
 from replica.archives.irsa.allwise import BANDS as WISE_BANDS
 from replica.archives.mast import panstarrs
 from replica.archives.mast.panstarrs import BANDS as PS1_BANDS
+from replica.archives.mast.tessellation import skycell
 from replica.holdings import Product, holdings
 from replica.simulation import simulate
 from replica.simulation.stars import catalogue
@@ -253,10 +254,11 @@ def test_the_pulsar_is_a_peak_at_its_coordinates(made, ending, hdu, place):
 
 
 @pytest.mark.parametrize("ending", ["stk.g.unconv.fits", "stk.g.unconv.wt.fits"])
-@pytest.mark.parametrize("skycell", ["1784.058", "1784.059"])
-def test_skycells_lie_where_the_holdings_say(skycell, ending):
-    product = find(f"{skycell}.{ending}")
-    centre = (panstarrs.WIDTH - 1) / 2, (panstarrs.HEIGHT - 1) / 2
+@pytest.mark.parametrize("name", ["1784.058", "1784.059", "2453.067", "2453.077"])
+def test_skycells_lie_where_the_holdings_say(name, ending):
+    product = find(f"{name}.{ending}")
+    cell = skycell(product.target)
+    centre = (cell.width - 1) / 2, (cell.height - 1) / 2
     found = quiet_wcs(panstarrs._header(product)).pixel_to_world(*centre)
     assert found.separation(SkyCoord(product.ra, product.dec, unit="deg")).arcsec < 0.25
 

@@ -8,7 +8,6 @@ import numpy as np
 from astropy.wcs import WCS
 
 from replica.simulation.noise import sample
-from replica.simulation.sky import HALF_TEMPLATE, PULSAR
 from replica.simulation.stars import EPOCH, catalogue
 
 #: Exponent of the Moffat profile of all stars (Trujillo et al. 2001, MNRAS 328, 977, find
@@ -201,9 +200,14 @@ def add_pixels(image: np.ndarray, column: np.ndarray, row: np.ndarray, light: np
 
 
 def add_template(
-    image: np.ndarray, wcs: WCS, template: np.ndarray, step: float, factor: float
+    image: np.ndarray,
+    wcs: WCS,
+    template: np.ndarray,
+    step: float,
+    factor: float,
+    centre: tuple[float, float],
 ) -> None:
-    """Add a template of the sky around the pulsar to an image in place.
+    """Add a template of the sky around a position to an image in place.
 
     Parameters
     ----------
@@ -212,17 +216,19 @@ def add_template(
     wcs : WCS
         Celestial coordinates of the image; over the template's 0.14 degrees they are taken
         as linear, which is right to 0.02".
-    template : ndarray of float32
-        Rows to the north, columns to the east, as `replica.simulation.sky` makes them.
+    template : ndarray of float32, shape (n, n)
+        Rows to the north, columns to the east; the position is on pixel (n/2, n/2).
     step : float
         Pixel of the template, arcseconds.
     factor : float
         What to multiply the template with.
+    centre : tuple of float
+        The position, ICRS degrees.
     """
-    x0, y0, matrix = _local_frame(wcs)
-    rows, columns = _box(image.shape, x0, y0, HALF_TEMPLATE / np.sqrt(abs(np.linalg.det(matrix))))
-    dx = np.arange(columns.start, columns.stop, dtype=np.float32) - np.float32(x0)
+    x0, y0, matrix = _local_frame(wcs, centre)
     middle = template.shape[0] / 2
+    rows, columns = _box(image.shape, x0, y0, middle * step / np.sqrt(abs(np.linalg.det(matrix))))
+    dx = np.arange(columns.start, columns.stop, dtype=np.float32) - np.float32(x0)
     for first in range(rows.start, rows.stop, 256):
         block = slice(first, min(first + 256, rows.stop))
         dy = (np.arange(block.start, block.stop, dtype=np.float32) - np.float32(y0))[:, None]
@@ -231,11 +237,11 @@ def add_template(
         image[block, columns] += np.float32(factor) * light
 
 
-def _local_frame(wcs: WCS) -> tuple[float, float, np.ndarray]:
-    """The pulsar's pixel, and the matrix from pixels to arcseconds east and north of it."""
-    x0, y0 = (float(value) for value in wcs.all_world2pix(*PULSAR, 0))
+def _local_frame(wcs: WCS, centre: tuple[float, float]) -> tuple[float, float, np.ndarray]:
+    """The pixel of a position, and the matrix from pixels to arcseconds east and north of it."""
+    x0, y0 = (float(value) for value in wcs.all_world2pix(*centre, 0))
     ra, dec = wcs.all_pix2world([x0 + 50, x0 - 50, x0, x0], [y0, y0, y0 + 50, y0 - 50], 0)
-    east = (ra - PULSAR[0]) * np.cos(np.radians(dec))
+    east = (ra - centre[0]) * np.cos(np.radians(dec))
     pairs = np.array([east, dec]) * 3600
     return x0, y0, np.stack([pairs[:, 0] - pairs[:, 1], pairs[:, 2] - pairs[:, 3]], axis=1) / 100
 

@@ -101,16 +101,3 @@ def _texture(
     """Fractal noise of the sky over 320", unit variance."""
     template = fractal(generator("x-rays", name), 513, knots)
     return sample(template, across * 1.6 + 256, along * 1.6 + 256)
-
-
-def shell(east: np.ndarray, north: np.ndarray) -> np.ndarray:
-    """Cassiopeia A in short: a knotty shell of 100" with a fainter rim at 150"."""
-    radius = np.hypot(east, north)
-    bend = 9 * sample(fractal(generator("shell"), 512, (7, 15, 31)), north + 256, east + 256)
-    knots = sample(
-        fractal(generator("shell knots"), 512, (31, 63, 127), 0.8), north + 256, east + 256
-    )
-    bright = np.exp(-(((radius + bend - 98) / 16) ** 2)) * np.exp(0.7 * knots)
-    rim = 0.3 * np.exp(-(((radius + 0.5 * bend - 150) / 5) ** 2))
-    inside = 0.25 * (1 / (1 + np.exp((radius - 145) / 4)))
-    return bright + rim + inside * np.exp(0.3 * knots)

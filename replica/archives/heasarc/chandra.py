@@ -11,12 +11,17 @@ from astropy.time import Time, TimeDelta
 from PIL import Image
 
 from replica.holdings import Product
-from replica.simulation import xrays
+from replica.simulation import cassiopeia, xrays
 from replica.simulation.fits_files import header_of, write_gzip
 from replica.simulation.noise import blur, generator
 from replica.simulation.sky import PULSAR
 
 CASSIOPEIA = "Cas A"
+#: Photons per second on ACIS-S: 280 million in 1 Ms (Hwang et al. 2004, ApJ 615, L117).
+_CASSIOPEIA_RATE = 280.0
+#: Share of its neutron star: a tenth of a photon per second (Pavlov et al. 2000, ApJ 531, L53).
+_NEUTRON_STAR_SHARE = 0.1 / _CASSIOPEIA_RATE
+_FWHM = 0.9  # arcseconds, of the image of a point
 SIZE = 1024
 PIXEL = 0.492  # arcseconds, a sky pixel of ACIS
 _FULL_BINNING = 4
@@ -33,7 +38,7 @@ class Detector:
     """
 
     name: str  # DETNAM
-    rate: float  # counts per second of the nebula
+    rate: float  # counts per second of the Crab Nebula
     background: float  # counts per second and sky pixel
     piled_up: bool
     chips: tuple[tuple[float, float], ...]
@@ -77,7 +82,7 @@ def _expected(product: Product) -> np.ndarray:
     step = PIXEL * binning
     east, north = _offsets(product, step)
     if product.target == CASSIOPEIA:
-        light = _cassiopeia(east, north) * detector.rate
+        light = _cassiopeia(product, east, north, step) * _CASSIOPEIA_RATE
     else:
         light = _crab(detector.piled_up, east, north, step) * detector.rate
         if detector.piled_up:
@@ -86,20 +91,19 @@ def _expected(product: Product) -> np.ndarray:
 
 
 def _offsets(product: Product, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Arcseconds east and north of the target; the image's centre is the row's position."""
+    """Arcseconds east and north of the remnant; the image's centre is the row's position."""
+    centre = cassiopeia.CENTRE if product.target == CASSIOPEIA else PULSAR
     axis = (np.arange(SIZE) - (SIZE - 1) / 2) * step
     east, north = np.meshgrid(-axis, axis)
-    if product.target == CASSIOPEIA:
-        return east, north
     cos = np.cos(np.radians(product.dec))
-    return east + (product.ra - PULSAR[0]) * 3600 * cos, north + (product.dec - PULSAR[1]) * 3600
+    return east + (product.ra - centre[0]) * 3600 * cos, north + (product.dec - centre[1]) * 3600
 
 
 def _crab(piled_up: bool, east: np.ndarray, north: np.ndarray, step: float) -> np.ndarray:
     """The nebula and its pulsar, the sum is 1; evaluated only near the pulsar."""
     light = np.zeros(east.shape)
     near = np.ix_(np.abs(north[:, 0]) < 155, np.abs(east[0]) < 155)
-    nebula = blur(xrays.nebula(east[near], north[near]), 0.9 / step)
+    nebula = blur(xrays.nebula(east[near], north[near]), _FWHM / step)
     distance = np.hypot(east[near], north[near])
     pulsar = 40 * (1 + (distance / 0.6) ** 2) ** -1.6
     if piled_up:
@@ -111,9 +115,21 @@ def _crab(piled_up: bool, east: np.ndarray, north: np.ndarray, step: float) -> n
     return light.clip(min=0) / light.sum()
 
 
-def _cassiopeia(east: np.ndarray, north: np.ndarray) -> np.ndarray:
-    light = np.where(np.hypot(east, north) < 200, xrays.shell(east, north), 0)
-    return light / light.sum()
+def _cassiopeia(product: Product, east: np.ndarray, north: np.ndarray, step: float) -> np.ndarray:
+    """The remnant, as large as it was then, and its neutron star, the sum is 1."""
+    light = np.zeros(east.shape)
+    near = np.ix_(np.abs(north[:, 0]) < 250, np.abs(east[0]) < 250)
+    size = cassiopeia.scale(Time(product.start).decimalyear)
+    x, y = ((axis[near] / size).astype(np.float32) for axis in (east, north))
+    light[near] = blur(cassiopeia.x_rays(x, y), _FWHM / step)
+    light *= (1 - _NEUTRON_STAR_SHARE) / light.sum()
+    star_north = (cassiopeia.NEUTRON_STAR[1] - cassiopeia.CENTRE[1]) * 3600
+    turn = (cassiopeia.NEUTRON_STAR[0] - cassiopeia.CENTRE[0]) * 3600
+    star_east = turn * np.cos(np.radians(cassiopeia.CENTRE[1]))
+    distance = np.hypot(east[near] - star_east, north[near] - star_north)
+    star = (1 + (distance / 0.6) ** 2) ** -1.6
+    light[near] += _NEUTRON_STAR_SHARE * star / star.sum()
+    return light.clip(min=0)
 
 
 def _roll(product: Product) -> float:

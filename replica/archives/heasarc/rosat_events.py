@@ -7,6 +7,7 @@ meridians run nearly north, so a scan is a stripe along declination here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +17,7 @@ from astropy.time import Time, TimeDelta
 
 from replica.holdings import Product
 from replica.protocols.geometry import offsets
+from replica.simulation import cassiopeia
 from replica.simulation.fits_files import header_of
 from replica.simulation.noise import generator
 from replica.simulation.sky import PULSAR
@@ -28,9 +30,7 @@ RADIUS = 0.95  # degrees: radius of the PSPC's field of view
 SCAN_SPEED = 360 / 5760  # degrees per second: one circle an orbit
 _ORBIT = 5760.0  # seconds
 _STEP = 1 / 15  # degrees from one scan to the next
-#: Photons before the scans lose a third of them.  The Crab's are thinned: at its 1000
-#: counts per second it would be nearly all of the file.
-_BACKGROUND_PHOTONS, _CRAB_PHOTONS = 130_000, 150_000
+_BACKGROUND_PHOTONS = 130_000  # before the scans lose a third of them
 _OTHER_SOURCES = 46
 _CRAB_WIDTH, _POINT_WIDTH = 105.0, 90.0  # full widths at half maximum, arcseconds
 _MISSION_START = Time("1990-06-01T21:06:50", scale="utc")  # zero of the files' times
@@ -103,26 +103,70 @@ def events_of(product: Product) -> dict[str, np.ndarray]:
 def _sky_positions(product: Product, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
     """Offsets east and north in degrees and channels of photons before detection."""
     half, count = FIELD / 2, _BACKGROUND_PHOTONS
-    crab = offsets(*PULSAR, product.ra, product.dec)
-    if crab is None:
-        raise ValueError(f"the Crab is not in the hemisphere of {product.key}")
-    parts = [
-        (*rng.uniform(-half, half, (2, count)), _channels(rng, count, 55.0)),
-        (*_blob(rng, crab, _CRAB_PHOTONS, _CRAB_WIDTH), _channels(rng, _CRAB_PHOTONS, 118.0)),
-    ]
+    parts = [(*rng.uniform(-half, half, (2, count)), _channels(rng, count, 55.0))]
+    for remnant in _REMNANTS:
+        place = offsets(*remnant.position, product.ra, product.dec)
+        if place is not None and np.max(np.abs(place)) < half:
+            photons = remnant.draw(rng, remnant.photons) + np.reshape(place, (2, 1))
+            parts.append((*photons, _channels(rng, remnant.photons, remnant.channel)))
     for _ in range(_OTHER_SOURCES):
-        place, count = rng.uniform(-half, half, 2), int(min(30 * rng.pareto(1.2) + 12, 2500))
+        point, count = rng.uniform(-half, half, 2), int(min(30 * rng.pareto(1.2) + 12, 2500))
         colour = rng.uniform(40, 110)
-        parts.append((*_blob(rng, place, count, _POINT_WIDTH), _channels(rng, count, colour)))
+        photons = _blob(rng, count, _POINT_WIDTH) + np.reshape(point, (2, 1))
+        parts.append((*photons, _channels(rng, count, colour)))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
-def _blob(
-    rng: np.random.Generator, place: tuple[float, float] | np.ndarray, count: int, width: float
-) -> np.ndarray:
-    """Photons of a point source, shape (2, count): a Gaussian and a tenth in wide wings."""
+def _blob(rng: np.random.Generator, count: int, width: float) -> np.ndarray:
+    """Photons of a point, degrees, shape (2, count): a Gaussian and a tenth in wide wings."""
     sigma = width / 2.3548 / 3600 * np.where(rng.random(count) < 0.1, 2.5, 1.0)
-    return np.reshape(place, (2, 1)) + sigma * rng.standard_normal((2, count))
+    return sigma * rng.standard_normal((2, count))
+
+
+def _crab(rng: np.random.Generator, count: int) -> np.ndarray:
+    return _blob(rng, count, _CRAB_WIDTH)
+
+
+def _cassiopeia(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Photons of the remnant's image in X-rays, spread as those of points are."""
+    step = 4.0  # arcseconds
+    axis = np.arange(-200, 200, step)
+    east, north = np.meshgrid(axis, axis)
+    light = cassiopeia.x_rays(east, north).ravel()
+    chosen = rng.choice(light.size, count, p=light / light.sum())
+    places = np.stack([east.ravel()[chosen], north.ravel()[chosen]])
+    places += rng.uniform(-step / 2, step / 2, places.shape)
+    return places / 3600 + _blob(rng, count, _POINT_WIDTH)
+
+
+@dataclass(frozen=True)
+class Remnant:
+    """A supernova remnant of the survey.
+
+    Attributes
+    ----------
+    position : tuple of float
+        ICRS degrees.
+    photons : int
+        How many come from it before the scans lose a third of them.
+    channel : float
+        Mean pulse-height channel, higher behind more gas.
+    draw : callable
+        Draws a number of photons: offsets east and north in degrees, shape (2, count).
+    """
+
+    position: tuple[float, float]
+    photons: int
+    channel: float
+    draw: Callable[[np.random.Generator, int], np.ndarray]
+
+
+#: The Crab's photons are thinned: at its 1000 counts per second they would be nearly all of the
+#: file.  Cassiopeia A gives about 60 counts per second, for some 800 seconds.
+_REMNANTS = (
+    Remnant(PULSAR, 150_000, 118.0, _crab),
+    Remnant(cassiopeia.CENTRE, 70_000, 140.0, _cassiopeia),
+)
 
 
 def _channels(rng: np.random.Generator, count: int, mean: float) -> np.ndarray:

@@ -14,11 +14,13 @@ from astropy.wcs import WCS
 
 from replica.archives.irsa.allwise_glare import add_glare, blank_saturated
 from replica.holdings import Product
+from replica.protocols.geometry import separation
+from replica.simulation import cassiopeia
 from replica.simulation.fits_files import header_of, write_gzip
 from replica.simulation.noise import fractal, generator
 from replica.simulation.photometry import noise_area
 from replica.simulation.render import add_stars, add_template
-from replica.simulation.sky import nebula
+from replica.simulation.sky import PULSAR, nebula
 
 SIZE = 4095
 PIXEL = 0.0003819444391411  # degrees, as the real headers have it
@@ -27,7 +29,8 @@ _SPAN = {"W1": 193.5, "W2": 193.5, "W3": 5.0, "W4": 5.0}
 #: Noise of a star's flux over that of as many pixels with noise of their own: `_background`
 #: averages two by two.
 SHARED_NOISE = 2.0
-_STEP = 1.0  # arcseconds: pixel of the nebula's template
+_STEP = 1.0  # arcseconds: pixel of the remnants' templates
+_REACH = 1.2  # degrees: half the diagonal of a tile, and the half of a template
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,9 @@ class Band:
 
     Zero points in jansky: Jarrett et al. 2011, ApJ 735, 112.  Widths of the Atlas images'
     point-spread functions: AllWISE Explanatory Supplement; depth: the same, section I.  The
-    nebula's flux follows Temim et al. 2006, AJ 132, 1610 (Spitzer).
+    nebula's flux follows Temim et al. 2006, AJ 132, 1610 (Spitzer).  Cassiopeia A's dust has
+    round numbers of the published order (Hines et al. 2004, ApJS 154, 290, for 24 micrometres);
+    in W2 they stand for the lines of carbon monoxide (Rho et al. 2009, ApJ 693, L39).
     """
 
     wavelength: float  # micrometres
@@ -50,6 +55,7 @@ class Band:
     filament_share: float
     core_size: float
     frames: int
+    cassiopeia_dust: float  # jansky
 
     @property
     def flux_of_zero(self) -> float:
@@ -64,10 +70,10 @@ class Band:
 
 
 BANDS = {
-    "W1": Band(3.368, 20.5, 0.006, 309.540, 8.25, 7.4, 54e-6, 12.0, 0.05, 1.0, 24),
-    "W2": Band(4.618, 19.5, 0.007, 171.787, 8.25, 15.0, 71e-6, 14.4, 0.08, 1.02, 24),
-    "W3": Band(12.082, 18.0, 0.012, 31.674, 8.25, 1180.0, 730e-6, 28.0, 0.50, 1.0, 14),
-    "W4": Band(22.194, 13.0, 0.012, 8.363, 16.5, 312.0, 5e-3, 60.0, 0.74, 1.0, 14),
+    "W1": Band(3.368, 20.5, 0.006, 309.540, 8.25, 7.4, 54e-6, 12.0, 0.05, 1.0, 24, 0.05),
+    "W2": Band(4.618, 19.5, 0.007, 171.787, 8.25, 15.0, 71e-6, 14.4, 0.08, 1.02, 24, 0.4),
+    "W3": Band(12.082, 18.0, 0.012, 31.674, 8.25, 1180.0, 730e-6, 28.0, 0.50, 1.0, 14, 20.0),
+    "W4": Band(22.194, 13.0, 0.012, 8.363, 16.5, 312.0, 5e-3, 60.0, 0.74, 1.0, 14, 110.0),
 }
 _FILE_TYPES = {
     "int": ("intensity image", "DN"),
@@ -92,11 +98,32 @@ def _intensity(product: Product) -> np.ndarray:
     fwhm = _in_pixels(band.fwhm)
     add_stars(image, wcs, product.band, band.flux_of_zero, fwhm, band.noise)
     add_glare(image, wcs, product.band, band.flux_of_zero)
-    template = nebula(_STEP, band.filament_share, band.core_size, band.fwhm)
-    counts = band.nebula_flux / band.zero_flux * band.flux_of_zero
-    add_template(image, wcs, template, _STEP, counts * (PIXEL * 3600) ** 2)
+    _add_remnants(image, wcs, product)
     blank_saturated(image, product.band, band.flux_of_zero, fwhm)
     return image
+
+
+def _add_remnants(image: np.ndarray, wcs: WCS, product: Product) -> None:
+    """Add the Crab Nebula and Cassiopeia A, where the tile reaches them."""
+    band = BANDS[product.band]
+    if separation(product.ra, product.dec, *PULSAR) < _REACH:
+        template = nebula(_STEP, band.filament_share, band.core_size, band.fwhm)
+        add_template(image, wcs, template, _STEP, _counts(band, band.nebula_flux), PULSAR)
+    if separation(product.ra, product.dec, *cassiopeia.CENTRE) < _REACH:
+        size = cassiopeia.scale(Time(product.start).decimalyear)
+        radio = cassiopeia.synchrotron_flux(band.wavelength * 1e-6)
+        for flux, draw in (
+            (radio, cassiopeia.synchrotron),
+            (band.cassiopeia_dust, cassiopeia.dust),
+        ):
+            counts = _counts(band, flux / size**2)
+            template = draw(_STEP, band.fwhm)
+            add_template(image, wcs, template, _STEP * size, counts, cassiopeia.CENTRE)
+
+
+def _counts(band: Band, flux: float) -> float:
+    """Counts on a pixel of light of `flux` jansky per square arcsecond."""
+    return flux / band.zero_flux * 10 ** (0.4 * band.zero_magnitude) * (PIXEL * 3600) ** 2
 
 
 def _background(product: Product, band: Band) -> np.ndarray:

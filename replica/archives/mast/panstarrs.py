@@ -13,29 +13,21 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from astropy.time import Time
-from astropy.wcs import WCS
 
+from replica.archives.mast.tessellation import PIXEL, skycell
 from replica.holdings import Product
+from replica.protocols.geometry import separation
+from replica.simulation import cassiopeia
 from replica.simulation.fits_files import header_of
 from replica.simulation.noise import fractal, generator
 from replica.simulation.render import add_stars, add_template
-from replica.simulation.sky import nebula
+from replica.simulation.sky import PULSAR, nebula
 
-WIDTH, HEIGHT = 6279, 6261
-PIXEL = 6.94444461259988e-05  # degrees, as the real headers have it
-#: Projection cell 1784: tangent point, and its place on the pixels of each skycell; neighbours
-#: share 480 rows or columns.
-TANGENT = (85.7142791747971, 21.9999999999992)
-REFERENCE_PIXEL = {
-    "1784.059": (-22955.0, 242.0),
-    "1784.058": (-17156.0, 242.0),
-    "1784.049": (-22955.0, 6023.0),
-    "1784.048": (-17156.0, 6023.0),
-}
 #: Magnitude unit of the asinh code: 2.5 log10(e).
 POGSON = 1.0857362
 _ZERO, _SCALE, _BLANK = 3.452766656876, 2.02157847203e-04, 32767
-_STEP = 0.5  # arcseconds: pixel of the nebula's template
+_STEP = 0.5  # arcseconds: pixel of the remnants' templates
+_REACH = 0.42  # degrees: half the diagonal of a skycell, and the half of a template
 _SATURATED, _STAR_CORE = 32, 4096  # bits of the mask
 
 
@@ -44,7 +36,10 @@ class Band:
     """Facts of a PS1 band.
 
     Seeing: median of the stacks, Chambers et al. 2016, arXiv:1612.05560.  Noise of a pixel
-    in counts (the asinh code's softening) fits the published depth.
+    in counts (the asinh code's softening) fits the published depth.  The magnitudes of
+    Cassiopeia A are assumed: no integrated ones are published.  They give its brighter
+    filaments 21 to 22 magnitudes per square arcsecond in r, and make it redder than the
+    lines are, because 5 to 8 magnitudes of V are absorbed before it.
     """
 
     seeing: float  # arcseconds
@@ -54,14 +49,16 @@ class Band:
     filament_share: float
     core_size: float
     ionisation: float  # [O III] in g; Hα, [N II] and [S II] in r; [S III] in z and y
+    cassiopeia_magnitude: float  # AB, all of Cassiopeia A
+    flocculi_share: float  # light of Cassiopeia A in lines of its slow flocculi: Hα and [N II]
 
 
 BANDS = {
-    "g": Band(1.31, 71.50399587024, 3.232116937637, 8.55, 0.36, 0.92, 0.7),
-    "r": Band(1.19, 84.21734046936, 4.118840217590, 8.05, 0.52, 0.96, -0.5),
-    "i": Band(1.11, 163.9045410156, 7.561230659485, 8.15, 0.30, 0.98, -0.3),
-    "z": Band(1.07, 185.1320037842, 8.904312133789, 8.10, 0.32, 1.0, 0.2),
-    "y": Band(1.02, 724.6611328125, 21.77310371399, 8.05, 0.28, 1.0, 0.2),
+    "g": Band(1.31, 71.50399587024, 3.232116937637, 8.55, 0.36, 0.92, 0.7, 15.9, 0.0),
+    "r": Band(1.19, 84.21734046936, 4.118840217590, 8.05, 0.52, 0.96, -0.5, 14.4, 0.2),
+    "i": Band(1.11, 163.9045410156, 7.561230659485, 8.15, 0.30, 0.98, -0.3, 14.1, 0.02),
+    "z": Band(1.07, 185.1320037842, 8.904312133789, 8.10, 0.32, 1.0, 0.2, 13.7, 0.02),
+    "y": Band(1.02, 724.6611328125, 21.77310371399, 8.05, 0.28, 1.0, 0.2, 13.1, 0.02),
 }
 
 
@@ -102,28 +99,42 @@ def _sky_flux(product: Product) -> np.ndarray:
     """Counts: noise, stars, nebula."""
     band = BANDS[product.band]
     rng = generator(product.key)
-    flux = rng.standard_normal((HEIGHT, WIDTH), dtype=np.float32)
+    flux = rng.standard_normal(skycell(product.target).shape, dtype=np.float32)
     flux *= np.float32(band.softening)
     flux += np.float32(band.offset)
     counts = _counts_of_zero(product)
-    wcs = _wcs(product)
+    wcs = skycell(product.target).wcs()
     epoch = Time(product.start).jyear
     add_stars(flux, wcs, product.band, counts, _seeing(band), band.softening, epoch)
-    template = nebula(_STEP, band.filament_share, band.core_size, band.seeing, band.ionisation)
-    scale = counts * 10 ** (-0.4 * band.nebula_magnitude) * (PIXEL * 3600) ** 2
-    add_template(flux, wcs, template, _STEP, scale)
+    _add_remnants(flux, product, counts)
     return flux
 
 
+def _add_remnants(flux: np.ndarray, product: Product, counts: float) -> None:
+    """Add the Crab Nebula and Cassiopeia A, where the skycell reaches them."""
+    band, wcs = BANDS[product.band], skycell(product.target).wcs()
+    pixel = (PIXEL * 3600) ** 2
+    if separation(product.ra, product.dec, *PULSAR) < _REACH:
+        template = nebula(_STEP, band.filament_share, band.core_size, band.seeing, band.ionisation)
+        light = counts * 10 ** (-0.4 * band.nebula_magnitude) * pixel
+        add_template(flux, wcs, template, _STEP, light, PULSAR)
+    if separation(product.ra, product.dec, *cassiopeia.CENTRE) < _REACH:
+        size = cassiopeia.scale(Time(product.start).decimalyear)
+        template = cassiopeia.optical(_STEP, band.seeing, band.flocculi_share)
+        light = counts * 10 ** (-0.4 * band.cassiopeia_magnitude) * pixel / size**2
+        add_template(flux, wcs, template, _STEP * size, light, cassiopeia.CENTRE)
+
+
 def _write_mask(product: Product, path: Path) -> None:
-    stars = np.zeros((HEIGHT, WIDTH), np.float32)
+    stars = np.zeros(skycell(product.target).shape, np.float32)
     band = BANDS[product.band]
     counts = _counts_of_zero(product)
-    add_stars(stars, _wcs(product), product.band, counts, _seeing(band), 2e4)
+    add_stars(stars, skycell(product.target).wcs(), product.band, counts, _seeing(band), 2e4)
     limit = 2 * band.softening * np.sinh((_ZERO + _SCALE * _BLANK) / POGSON)
     mask = (stars > limit) * np.uint16(_SATURATED)
     mask |= (stars > limit / 9) * np.uint16(_STAR_CORE)
-    hdu = fits.CompImageHDU(mask, _header(product), "COMPRESSED_IMAGE", "GZIP_1", (1, WIDTH))
+    shape = (1, mask.shape[1])
+    hdu = fits.CompImageHDU(mask, _header(product), "COMPRESSED_IMAGE", "GZIP_1", shape)
     packed = io.BytesIO()
     fits.HDUList([_primary(), hdu]).writeto(packed)
     packed.seek(0)
@@ -147,12 +158,13 @@ def _coverage(product: Product) -> np.ndarray:
     """Share of the exposures that saw each pixel: gaps of the detectors dim a grid of it."""
     rng = generator(product.key)
     tilt = 0.01 * fractal(rng, 600, (2, 4))
-    coverage = np.ones((HEIGHT, WIDTH), np.float32)
+    shape = skycell(product.target).shape
+    coverage = np.ones(shape, np.float32)
     for _ in range(12):
-        for axis, size in ((0, HEIGHT), (1, WIDTH)):
+        for axis, size in enumerate(shape):
             gap = (np.arange(size) + rng.integers(0, 600)) % 600 < 14 + 20 * rng.random()
             coverage -= np.expand_dims(gap * np.float32(1 / 14), 1 - axis)
-    big = np.repeat(np.repeat(tilt, 11, axis=0), 11, axis=1)[:HEIGHT, :WIDTH]
+    big = np.repeat(np.repeat(tilt, 11, axis=0), 11, axis=1)[: shape[0], : shape[1]]
     return np.clip(coverage + big, 0.05, None).astype(np.float32)
 
 
@@ -171,9 +183,8 @@ def _write_scaled(
     image /= np.float32(scale)
     np.rint(image, out=image)
     np.clip(image, -32766, _BLANK, out=image)
-    hdu = fits.CompImageHDU(
-        image.astype(np.int16), header, "COMPRESSED_IMAGE", "RICE_1", (1, WIDTH)
-    )
+    tile = (1, image.shape[1])
+    hdu = fits.CompImageHDU(image.astype(np.int16), header, "COMPRESSED_IMAGE", "RICE_1", tile)
     packed = io.BytesIO()
     fits.HDUList([_primary(), hdu]).writeto(packed)
     packed.seek(0)
@@ -198,24 +209,16 @@ def _counts_of_zero(product: Product) -> float:
     return product.exposure * 10 ** (0.4 * 25)
 
 
-def _wcs(product: Product) -> WCS:
-    """The header's celestial coordinates, without its old-style cards, of which wcslib warns."""
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = "RA---TAN", "DEC--TAN"
-    wcs.wcs.crval, wcs.wcs.crpix = TANGENT, REFERENCE_PIXEL[product.target]
-    wcs.wcs.cdelt = -PIXEL, PIXEL
-    return wcs
-
-
 def _wcs_cards(product: Product) -> list[tuple]:
-    x, y = REFERENCE_PIXEL[product.target]
+    """The skycell's celestial coordinates, in the old style of the real headers."""
+    cell = skycell(product.target)
     return [
         ("CTYPE1", "RA---TAN", ""),
         ("CTYPE2", "DEC--TAN", ""),
-        ("CRVAL1", TANGENT[0], ""),
-        ("CRVAL2", TANGENT[1], ""),
-        ("CRPIX1", x, ""),
-        ("CRPIX2", y, ""),
+        ("CRVAL1", cell.tangent[0], ""),
+        ("CRVAL2", cell.tangent[1], ""),
+        ("CRPIX1", cell.reference_pixel[0], ""),
+        ("CRPIX2", cell.reference_pixel[1], ""),
         ("CDELT1", PIXEL, ""),
         ("CDELT2", PIXEL, ""),
         ("PC001001", -1.0, ""),

@@ -67,14 +67,17 @@ def synchrotron_flux(wavelength: float) -> float:
     return 2723 * (299_792_458 / wavelength / 1e9) ** -0.77
 
 
-def x_rays(east: np.ndarray, north: np.ndarray) -> np.ndarray:
-    """Surface brightness in X-rays at `EPOCH`, without the neutron star; the ring is about 1."""
+@lru_cache(maxsize=2)
+def x_rays(step: float, fwhm: float) -> np.ndarray:
+    """X-rays without the neutron star, blurred by a telescope: a template (see `optical`)."""
+    east, north = _template_offsets(step)
     radius, angle = np.hypot(east, north), _position_angle(east, north)
     light = 1.15 * _ejecta(east, north, _RING_LEVEL, _RING_ARCS)
     light += _blast_wave(east, north, radius, angle)
     light += 0.15 * _jet(east, north, JET_ANGLE, _JET_STREAMS)
     light += 0.06 * _jet(east, north, COUNTER_JET_ANGLE, _COUNTER_JET_STREAMS)
-    return light * (radius < 0.9 * HALF_TEMPLATE)
+    light *= radius < 0.9 * HALF_TEMPLATE
+    return blur(_unit(light, step), fwhm / step)
 
 
 @lru_cache(maxsize=8)

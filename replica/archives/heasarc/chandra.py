@@ -13,7 +13,7 @@ from PIL import Image
 from replica.holdings import Product
 from replica.simulation import cassiopeia, xrays
 from replica.simulation.fits_files import header_of, write_gzip
-from replica.simulation.noise import blur, generator
+from replica.simulation.noise import blur, generator, sample
 from replica.simulation.sky import PULSAR
 
 CASSIOPEIA = "Cas A"
@@ -22,6 +22,7 @@ _CASSIOPEIA_RATE = 280.0
 #: Share of its neutron star: a tenth of a photon per second (Pavlov et al. 2000, ApJ 531, L53).
 _NEUTRON_STAR_SHARE = 0.1 / _CASSIOPEIA_RATE
 _FWHM = 0.9  # arcseconds, of the image of a point
+_STEP = 0.5  # arcseconds: pixel of Cassiopeia A's template
 SIZE = 1024
 PIXEL = 0.492  # arcseconds, a sky pixel of ACIS
 _FULL_BINNING = 4
@@ -82,7 +83,7 @@ def _expected(product: Product) -> np.ndarray:
     step = PIXEL * binning
     east, north = _offsets(product, step)
     if product.target == CASSIOPEIA:
-        light = _cassiopeia(product, east, north, step) * _CASSIOPEIA_RATE
+        light = _cassiopeia(product, east, north) * _CASSIOPEIA_RATE
     else:
         light = _crab(detector.piled_up, east, north, step) * detector.rate
         if detector.piled_up:
@@ -115,20 +116,19 @@ def _crab(piled_up: bool, east: np.ndarray, north: np.ndarray, step: float) -> n
     return light.clip(min=0) / light.sum()
 
 
-def _cassiopeia(product: Product, east: np.ndarray, north: np.ndarray, step: float) -> np.ndarray:
+def _cassiopeia(product: Product, east: np.ndarray, north: np.ndarray) -> np.ndarray:
     """The remnant, as large as it was then, and its neutron star, the sum is 1."""
-    light = np.zeros(east.shape)
-    near = np.ix_(np.abs(north[:, 0]) < 250, np.abs(east[0]) < 250)
-    size = cassiopeia.scale(Time(product.start).decimalyear)
-    x, y = ((axis[near] / size).astype(np.float32) for axis in (east, north))
-    light[near] = blur(cassiopeia.x_rays(x, y), _FWHM / step)
+    template = cassiopeia.x_rays(_STEP, _FWHM)
+    pixel = _STEP * cassiopeia.scale(Time(product.start).decimalyear)
+    middle = template.shape[0] / 2
+    light = sample(template, north / pixel + middle, east / pixel + middle).astype(float)
     light *= (1 - _NEUTRON_STAR_SHARE) / light.sum()
     star_north = (cassiopeia.NEUTRON_STAR[1] - cassiopeia.CENTRE[1]) * 3600
     turn = (cassiopeia.NEUTRON_STAR[0] - cassiopeia.CENTRE[0]) * 3600
     star_east = turn * np.cos(np.radians(cassiopeia.CENTRE[1]))
-    distance = np.hypot(east[near] - star_east, north[near] - star_north)
+    distance = np.hypot(east - star_east, north - star_north)
     star = (1 + (distance / 0.6) ** 2) ** -1.6
-    light[near] += _NEUTRON_STAR_SHARE * star / star.sum()
+    light += _NEUTRON_STAR_SHARE * star / star.sum()
     return light.clip(min=0)
 
 

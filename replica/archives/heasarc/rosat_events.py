@@ -130,13 +130,11 @@ def _crab(rng: np.random.Generator, count: int) -> np.ndarray:
 def _cassiopeia(rng: np.random.Generator, count: int) -> np.ndarray:
     """Photons of the remnant's image in X-rays, spread as those of points are."""
     step = 4.0  # arcseconds
-    axis = np.arange(-200, 200, step)
-    east, north = np.meshgrid(axis, axis)
-    light = cassiopeia.x_rays(east, north).ravel()
-    chosen = rng.choice(light.size, count, p=light / light.sum())
-    places = np.stack([east.ravel()[chosen], north.ravel()[chosen]])
-    places += rng.uniform(-step / 2, step / 2, places.shape)
-    return places / 3600 + _blob(rng, count, _POINT_WIDTH)
+    light = cassiopeia.x_rays(step, step).clip(min=0).astype(float)
+    chosen = rng.choice(light.size, count, p=light.ravel() / light.sum())
+    north, east = np.divmod(chosen, light.shape[1])
+    places = np.stack([east, north]) - light.shape[0] / 2 + rng.uniform(-0.5, 0.5, (2, count))
+    return places * step / 3600 + _blob(rng, count, _POINT_WIDTH)
 
 
 @dataclass(frozen=True)

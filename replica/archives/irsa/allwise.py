@@ -123,7 +123,7 @@ def _add_remnants(image: np.ndarray, wcs: WCS, product: Product) -> None:
 
 def _counts(band: Band, flux: float) -> float:
     """Counts on a pixel of light of `flux` jansky per square arcsecond."""
-    return flux / band.zero_flux * 10 ** (0.4 * band.zero_magnitude) * (PIXEL * 3600) ** 2
+    return flux / band.zero_flux * band.flux_of_zero * (PIXEL * 3600) ** 2
 
 
 def _background(product: Product, band: Band) -> np.ndarray:

@@ -22,10 +22,16 @@ from replicas import RunningReplica
 SERVICES = {
     "IRSA": "https://irsa.ipac.caltech.edu/TAP",
     "HEASARC": "https://heasarc.gsfc.nasa.gov/xamin/vo/tap",
+    "MAST": "https://mast.stsci.edu/vo-tap/api/v0.1/caom",
     "registry": "http://reg.g-vo.org/tap",
 }
 HEASARC = SERVICES["HEASARC"]
-TABLES = {"IRSA": "caom.observation", "HEASARC": "chanmaster", "registry": "rr.resource"}
+TABLES = {
+    "IRSA": "caom.observation",
+    "HEASARC": "chanmaster",
+    "MAST": "dbo.obspointing",
+    "registry": "rr.resource",
+}
 each_service = pytest.mark.parametrize("url", SERVICES.values(), ids=SERVICES)
 each_table = pytest.mark.parametrize(
     ("url", "table"), [(SERVICES[name], TABLES[name]) for name in SERVICES], ids=SERVICES

@@ -13,6 +13,7 @@ from validation.judging import Case, Judge, Setting
 
 _XAMIN = "https://heasarc.gsfc.nasa.gov/xamin/vo"
 _IRSA = "https://irsa.ipac.caltech.edu"
+_MAST = "https://mast.stsci.edu"
 _RA, _DEC, _RADIUS = "83.63", "22.01", "0.1"
 
 
@@ -40,6 +41,7 @@ SEARCHES = (
     Search("cone", f"{_XAMIN}/cone?table=chanmaster&", {"RA": _RA, "DEC": _DEC, "SR": _RADIUS}),
     Search("sia", f"{_XAMIN}/sia?table=chanmaster&", _SIA),
     Search("sia", f"{_IRSA}/ibe/sia/wise/allwise/p3am_cdd?", _SIA),
+    Search("sia", f"{_MAST}/portal/Mashup/VoQuery.asmx/SiaV1?MISSION=PS1&", _SIA),
     Search("sia2", f"{_IRSA}/SIA?", {"POS": f"CIRCLE {_RA} {_DEC} {_RADIUS}"}),
 )
 

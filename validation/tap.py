@@ -11,6 +11,7 @@ from validation.judging import Case, Judge, Setting
 SERVICES = {
     "IRSA": "https://irsa.ipac.caltech.edu/TAP",
     "HEASARC": "https://heasarc.gsfc.nasa.gov/xamin/vo/tap",
+    "MAST": "https://mast.stsci.edu/vo-tap/api/v0.1/caom",
     "registry": "http://reg.g-vo.org/tap",
 }
 

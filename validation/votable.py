@@ -11,6 +11,7 @@ from validation.tap import SERVICES
 
 _IRSA = "https://irsa.ipac.caltech.edu"
 _XAMIN = "https://heasarc.gsfc.nasa.gov/xamin/vo"
+_MAST_SIA = "https://mast.stsci.edu/portal/Mashup/VoQuery.asmx/SiaV1"
 _CRAB = {"POS": "83.63,22.01", "SIZE": "0.1"}
 _CIRCLE = "CIRCLE 83.63 22.01 0.1"
 _SOURCE_ID = "ivo://nasa.heasarc/chanmaster?13751/chandra.obs.img.cntr.fits"
@@ -18,6 +19,7 @@ _SOURCE_ID = "ivo://nasa.heasarc/chanmaster?13751/chandra.obs.img.cntr.fits"
 _TABLES = {
     "IRSA": ("ivoa.obscore", "caom.observation", "wise_allwise_p3am_cdd"),
     "HEASARC": ("chanmaster", "rassmaster", "rosmaster", "numaster", "xmmmaster"),
+    "MAST": ("ivoa.obscore", "dbo.obspointing", "dbo.caomplane", "dbo.caomartifact"),
     "registry": ("rr.resource", "rr.capability", "rr.interface", "rr.table_column"),
 }
 
@@ -38,6 +40,7 @@ def answers() -> dict[str, str]:
         "SIA 2, nothing": f"{_IRSA}/SIA?{urlencode({'POS': 'CIRCLE 1 -80 0.1'})}",
         "SIA 2, error": f"{_IRSA}/SIA?POS=CIRCLE",
         "SIA 1 of HEASARC": f"{_XAMIN}/sia?table=chanmaster&{urlencode(_CRAB)}",
+        "SIA 1 of MAST": f"{_MAST_SIA}?MISSION=PS1&{urlencode(_CRAB)}",
         "cone search": f"{_XAMIN}/cone?showoffsets&table=chanmaster&RA=83.63&DEC=22.01&SR=0.1",
         "cone search, error": f"{_XAMIN}/cone?table=chanmaster&RA=a&DEC=22.01&SR=0.1",
         **DATALINKS,

@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Route
 from replica.protocols import adql, votable
 from replica.protocols.adql import Limit
 from replica.protocols.dali import RequestError
+from replica.protocols.table_formats import FORMATS, Format
 from replica.protocols.tables import QueryError, Table
 from replica.protocols.tap_documents import DataModel, Example, Features, capabilities, examples
 from replica.protocols.tap_query import Result, answer
@@ -46,6 +47,8 @@ class TapService:
         Features of its language beside those that all services have.
     examples : tuple of Example
         Queries for its page of examples.
+    formats : tuple of Format
+        In which it gives tables, the default first.
     """
 
     url: str
@@ -53,11 +56,14 @@ class TapService:
     data_models: tuple[DataModel, ...] = ()
     features: tuple[Features, ...] = ()
     examples: tuple[Example, ...] = ()
+    formats: tuple[Format, ...] = FORMATS
 
     def routes(self, path: str) -> list[BaseRoute]:
         """Return the service's routes below `path`."""
         documents = {
-            "capabilities": lambda: capabilities(self.url, self.data_models, self.features),
+            "capabilities": lambda: capabilities(
+                self.url, self.data_models, self.features, self.formats
+            ),
             "tables": lambda: table_set(with_tap_schema(self.tables())),
             "availability": availability,
         }
@@ -80,7 +86,7 @@ class TapService:
         return Response(result.body, media_type=result.media_type)
 
     def _work(self, params: MultiDict, uploads: dict[str, bytes], limit: Limit) -> Result:
-        return answer(self.tables(), params, uploads, limit)
+        return answer(self.tables(), params, uploads, limit, self.formats)
 
     def _examples(self, request: Request) -> Response:
         return Response(examples(self.examples), media_type="application/xhtml+xml")

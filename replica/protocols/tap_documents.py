@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from replica.middleware.body_limit import UPLOAD_LIMIT
 from replica.protocols import adql, uws
-from replica.protocols.table_formats import FORMATS
+from replica.protocols.table_formats import FORMATS, Format
 from replica.protocols.tap_query import MAXREC
 from replica.protocols.vosi import capabilities_document, interface
 
@@ -54,7 +54,12 @@ DataModel = tuple[str, str]
 Features = tuple[str, tuple[str, ...]]
 
 
-def capabilities(url: str, data_models: Iterable[DataModel], more: Iterable[Features]) -> str:
+def capabilities(
+    url: str,
+    data_models: Iterable[DataModel],
+    more: Iterable[Features],
+    formats: Iterable[Format] = FORMATS,
+) -> str:
     """Write the VOSI capabilities document of a TAP service.
 
     Parameters
@@ -65,12 +70,15 @@ def capabilities(url: str, data_models: Iterable[DataModel], more: Iterable[Feat
         Those that its tables follow.
     more : iterable of (str, tuple of str)
         Features of its language beside those that all services have.
+    formats : iterable of Format
+        In which it gives tables.
     """
     models = "".join(
         f"<dataModel ivo-id={quoteattr(identifier)}>{escape(name)}</dataModel>"
         for identifier, name in data_models
     )
-    body = interface(url, version="1.1") + models + _language(more) + _formats() + _limits()
+    body = interface(url, version="1.1") + models + _language(more)
+    body += _formats(formats) + _limits()
     tap = f'<capability standardID="ivo://ivoa.net/std/TAP" xsi:type="tr:TableAccess">{body}'
     shown = (
         '<capability standardID="ivo://ivoa.net/std/DALI#examples">'
@@ -94,17 +102,17 @@ def _language(more: Iterable[Features]) -> str:
     )
 
 
-def _formats() -> str:
+def _formats(formats: Iterable[Format]) -> str:
     """The formats, each with its names, and the ways in which tables can come."""
-    formats = "".join(
+    listed = "".join(
         f"<outputFormat{f' ivo-id={quoteattr(each.identifier)}' if each.identifier else ''}>"
         f"<mime>{each.media_type}</mime><alias>{each.names[0]}</alias></outputFormat>"
-        for each in FORMATS
+        for each in formats
     )
     methods = "".join(
         f'<uploadMethod ivo-id="ivo://ivoa.net/std/TAPRegExt#{name}"/>' for name in _UPLOADS
     )
-    return formats + methods
+    return listed + methods
 
 
 def _limits() -> str:

@@ -10,6 +10,7 @@ from starlette.datastructures import MultiDict
 from replica.protocols import table_formats, upload
 from replica.protocols.adql import Limit, query
 from replica.protocols.dali import RequestError, row_limit
+from replica.protocols.table_formats import FORMATS, Format
 from replica.protocols.tables import Table
 from replica.protocols.tap_schema import with_tap_schema
 from replica.protocols.votable import Document
@@ -27,7 +28,11 @@ class Result:
 
 
 def answer(
-    tables: Sequence[Table], params: MultiDict, uploads: dict[str, bytes], limit: Limit
+    tables: Sequence[Table],
+    params: MultiDict,
+    uploads: dict[str, bytes],
+    limit: Limit,
+    formats: Sequence[Format] = FORMATS,
 ) -> Result:
     """Run the query of a request.
 
@@ -41,6 +46,8 @@ def answer(
         Content of the uploaded tables by their names.
     limit : Limit
         The query's time.
+    formats : sequence of Format
+        Those of the service, the default first.
 
     Raises
     ------
@@ -50,7 +57,7 @@ def answer(
         If the query cannot be answered.
     """
     check(params)
-    form = table_formats.find(params.get("RESPONSEFORMAT") or params.get("FORMAT") or "")
+    form = table_formats.find(params.get("RESPONSEFORMAT") or params.get("FORMAT") or "", formats)
     every = (*with_tap_schema(tables), *upload.tables(uploads))
     found = query(every, params["QUERY"], row_limit(params, MAXREC), limit)
     status = "OVERFLOW" if found.overflow else "OK"

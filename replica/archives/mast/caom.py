@@ -71,6 +71,11 @@ def product_of(uri: str) -> Product | None:
     return next((item for item in select(archive="mast") if data_uri(item) == uri), None)
 
 
+def scale(product: Product) -> float:
+    """Size of a product's pixels, degrees."""
+    return float(facts("collections", collection=product.collection)["pixel"]) / 3600
+
+
 def observation_row(observation: Observation) -> Row:
     """All columns of an observation except ``distance``, which depends on the query."""
     known = {

@@ -6,6 +6,7 @@ Addresses and parameters are those that astroquery 0.4.11 uses
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -14,14 +15,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from replica.archives.mast import caom_tables, image_search
 from replica.archives.mast.caom import product_of
 from replica.archives.mast.facts import columns_config
 from replica.archives.mast.portal import ServiceError, answer
 from replica.archives.mast.resolver import resolve
+from replica.archives.mast.table_columns import FORMATS, portal_cells, portal_fields
 from replica.holdings import Product
-from replica.protocols import table_formats
-from replica.protocols.dali import RequestError
-from replica.protocols.votable import Document, Field
+from replica.protocols import table_formats, votable
+from replica.protocols.dali import RequestError, parameters
+from replica.protocols.tap import TapService
+from replica.protocols.votable import Document
 from replica.storage.file_response import product_response
 
 #: What the on-premises path says where the cloud key says something else.
@@ -44,27 +48,14 @@ async def _invoke(request: Request) -> Response:
         return JSONResponse({"status": "ERROR", "msg": str(error), "data": [], "fields": []})
 
 
-#: Types of the portal's columns to those of VOTable; all others are text.
-_DATATYPES = {"int": "long", "long": "long", "float": "double", "double": "double"}
-
-
 def _as_table(name: str, found: dict[str, Any]) -> Response:
     """Write the page's rows in another format, such as CSV."""
     form = table_formats.find(name)
     if "fields" not in found:
         raise ServiceError("This service answers in JSON only")
-    fields = [
-        Field(each["name"], _DATATYPES.get(each["type"], "unicodeChar*"))
-        for each in found["fields"]
-    ]
-    rows = [[_cell(field, row[field.name]) for field in fields] for row in found["data"]]
+    fields = portal_fields({each["name"]: each["type"] for each in found["fields"]})
+    rows = [portal_cells(fields, row) for row in found["data"]]
     return Response(form.write(fields, rows, Document()), media_type=form.media_type)
-
-
-def _cell(field: Field, value: object) -> object:
-    if value is None or not field.is_text:
-        return value
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _parsed(text: str) -> dict[str, object]:
@@ -146,6 +137,24 @@ def _script_lines(uri: str) -> list[str]:
     ]
 
 
+async def _images(request: Request) -> Response:
+    """Answer a SIA 1 search; an error too is a VOTable with status 200 (SIA 1.0, section 8)."""
+    try:
+        body = await asyncio.to_thread(image_search.answer, await parameters(request))
+    except RequestError as problem:
+        body = votable.error(str(problem))
+    return Response(body, media_type=votable.MEDIA_TYPE)
+
+
+_CAOM = TapService(
+    url="https://mast.stsci.edu/vo-tap/api/v0.1/caom",
+    tables=caom_tables.tables,
+    data_models=(("ivo://ivoa.net/std/ObsCore#core-1.1", "ObsCore-1.1"),),
+    examples=caom_tables.EXAMPLES,
+    formats=FORMATS,
+)
+
+
 async def _resolve(request: Request) -> Response:
     query = request.query_params
     if query.get("outputFormat", "xml").lower() != "json":
@@ -162,6 +171,11 @@ async def _resolve(request: Request) -> Response:
 ROUTES: dict[str, list[BaseRoute]] = {
     "mast.stsci.edu": [
         Route("/portal/Mashup/Mashup.asmx/columnsconfig", _columns_config, methods=["GET", "POST"]),
+        *(
+            Route(f"/{portal}/Mashup/VoQuery.asmx/SiaV1", _images, methods=["GET", "POST"])
+            for portal in ("portal", "portal_vo")
+        ),
+        *_CAOM.routes("/vo-tap/api/v0.1/caom"),
         Route("/api/v0/invoke", _invoke, methods=["GET", "POST"]),
         Route("/api/v0.1/path_lookup/", _path_lookup),
         Route("/api/v0.1/Download/file", _download),

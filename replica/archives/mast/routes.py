@@ -1,4 +1,4 @@
-"""MAST: the portal's API, its path look-up, its downloads, and its name resolver.
+"""MAST: the portal's API, tables, images, downloads, and the name resolver.
 
 Addresses and parameters are those that astroquery 0.4.11 uses
 (``astroquery/mast/discovery_portal.py``, ``utils.py``, ``observations.py``).
@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from replica.archives.mast import caom_tables, image_search
+from replica.archives.mast import caom_tables, image_search, ps1_files
 from replica.archives.mast.caom import product_of
 from replica.archives.mast.facts import columns_config
 from replica.archives.mast.portal import ServiceError, answer
@@ -23,10 +23,10 @@ from replica.archives.mast.resolver import resolve
 from replica.archives.mast.table_columns import FORMATS, portal_cells, portal_fields
 from replica.holdings import Product
 from replica.protocols import table_formats, votable
-from replica.protocols.dali import RequestError, parameters
+from replica.protocols.dali import RequestError, parameters, parameters_and_files
 from replica.protocols.tap import TapService
 from replica.protocols.votable import Document
-from replica.storage.file_response import product_response
+from replica.storage.file_response import file_of, product_response
 
 #: What the on-premises path says where the cloud key says something else.
 _PS1_KEY, _PS1_PATH = "panstarrs/ps1/public/", "/ps1/"
@@ -167,6 +167,36 @@ async def _resolve(request: Request) -> Response:
     return JSONResponse(found)
 
 
+async def _ps1_names(request: Request) -> Response:
+    """List images at positions: of the parameters, or of the lines of a posted file."""
+    try:
+        params, files = await parameters_and_files(request)
+        lines = files.get("file", b"").decode("utf-8", "replace")
+        return PlainTextResponse(ps1_files.answer(params, lines))
+    except RequestError as problem:
+        return PlainTextResponse(f"{problem}\n", 400)
+
+
+async def _ps1_cutout(request: Request) -> Response:
+    # Imported here: the libraries of images take a while that a start need not wait for.
+    from replica.archives.mast import ps1_cutouts
+
+    try:
+        query = ps1_cutouts.read_query(await parameters(request))
+        paths = [await file_of(product) for product in query.products]
+        body = await asyncio.to_thread(ps1_cutouts.cut_out, query, paths)
+    except RequestError as problem:
+        return PlainTextResponse(f"{problem}\n", 400)
+    return Response(body, media_type=query.media_type)
+
+
+async def _ps1_file(request: Request) -> Response:
+    product = ps1_files.product_at(request.url.path)
+    if product is None:
+        return PlainTextResponse("Not found\n", 404)
+    return await product_response(request, product, "application/fits")
+
+
 #: Host name to routes.
 ROUTES: dict[str, list[BaseRoute]] = {
     "mast.stsci.edu": [
@@ -180,6 +210,11 @@ ROUTES: dict[str, list[BaseRoute]] = {
         Route("/api/v0.1/path_lookup/", _path_lookup),
         Route("/api/v0.1/Download/file", _download),
         Route("/api/v0.1/Download/bundle.sh", _bundle_script, methods=["GET", "POST"]),
+    ],
+    "ps1images.stsci.edu": [
+        Route("/cgi-bin/ps1filenames.py", _ps1_names, methods=["GET", "POST"]),
+        Route("/cgi-bin/fitscut.cgi", _ps1_cutout, methods=["GET", "POST"]),
+        Route("/rings.v3.skycell/{path:path}", _ps1_file),
     ],
     "mastresolver.stsci.edu": [Route("/Santa-war/query", _resolve)],
 }

@@ -257,6 +257,21 @@ SCRIPTS = {
         cone = {"ra": 83.633, "dec": 22.014, "radius": 0.01}
         found = Mast.service_request("Mast.Caom.Cone", cone)
         assert len(found) > 0""",
+    "astroquery.mast: a catalogue": MAST
+    + """
+        from astroquery.mast import Catalogs
+        found = Catalogs.query_region(crab, radius="10 arcsec", catalog="Panstarrs")
+        assert found["distance"].min() < 1 / 3600
+        by_name = Catalogs.query_object("Crab Pulsar", radius=0.01, catalog="Panstarrs")
+        assert set(found["objID"]) < set(by_name["objID"])""",
+    "astroquery.mast: a catalogue by criteria": MAST
+    + """
+        from astroquery.mast import Catalogs
+        found = Catalogs.query_criteria(
+            coordinates=crab, radius=0.01, catalog="Panstarrs", table="mean",
+            nStackDetections=[("gte", "3")], columns=["objName", "distance"],
+            sort_by=[("asc", "distance")])
+        assert list(found["distance"]) == sorted(found["distance"])""",
     "astroquery.mast: the position of a name": MAST
     + """
         assert Mast.resolve_object("M1").separation(crab) < 1 * u.arcmin""",
@@ -277,10 +292,15 @@ NOT_HELD = {
         HEASARC + "Heasarc.query_tap('SELECT TOP 1 * FROM csc')",
         "there is no table csc",
     ),
-    "astroquery.mast: a catalogue": (
+    "astroquery.mast: another table of Pan-STARRS": (
         MAST + "from astroquery.mast import Catalogs\n"
-        "Catalogs.query_region(crab, radius='1 arcmin', catalog='Panstarrs', data_release='dr2')",
-        "403|catalogs.mast.stsci.edu|not part of the replica",
+        "Catalogs.query_region(crab, radius='1 arcmin', catalog='Panstarrs', table='stack')",
+        "stack",
+    ),
+    "astroquery.mast: another catalogue": (
+        MAST + "from astroquery.mast import Catalogs\n"
+        "Catalogs.query_region(crab, radius='1 arcmin', catalog='Gaia')",
+        "Unknown service: 'Mast.Catalogs.GaiaDR2.Cone'",
     ),
     "astroquery.mast: cutouts of TESS": (
         "from astroquery.mast import Tesscut\nTesscut.get_sectors(coordinates=crab)",

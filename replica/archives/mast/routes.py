@@ -197,6 +197,40 @@ async def _ps1_file(request: Request) -> Response:
     return await product_response(request, product, "application/fits")
 
 
+async def _catalogue(request: Request) -> Response:
+    """Search Pan-STARRS' mean objects; parameters stand in the address, in a form or in JSON."""
+    from replica.archives.mast import ps1_search
+
+    release, name, form = (request.path_params[part] for part in ("release", "table", "form"))
+    if (release, name) != ("dr2", "mean"):
+        message = f"The replica holds the table dr2/mean of Pan-STARRS only, not {release}/{name}\n"
+        return PlainTextResponse(message, 404)
+    try:
+        params = parse_qs(request.url.query, keep_blank_values=True)
+        body = await request.body()
+        if "json" in request.headers.get("content-type", ""):
+            params |= ps1_search.read_json(body)
+        else:
+            params |= parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
+        found = await asyncio.to_thread(ps1_search.search, params, form)
+    except RequestError as problem:
+        return PlainTextResponse(f"{problem}\n", 400)
+    return Response(found.body, media_type=found.media_type)
+
+
+def _not_held(request: Request) -> Response:
+    """Say which service of MAST the replica lacks: cutouts of TESS and others, mission searches."""
+    service = request.url.path.split("/")[1]
+    message = f"The replica does not hold MAST's service {service}, nor data of its missions\n"
+    return PlainTextResponse(message, 404)
+
+
+def _catalogue_columns(request: Request) -> Response:
+    from replica.archives.mast import ps1_search
+
+    return JSONResponse(ps1_search.metadata())
+
+
 #: Host name to routes.
 ROUTES: dict[str, list[BaseRoute]] = {
     "mast.stsci.edu": [
@@ -209,7 +243,15 @@ ROUTES: dict[str, list[BaseRoute]] = {
         Route("/api/v0/invoke", _invoke, methods=["GET", "POST"]),
         Route("/api/v0.1/path_lookup/", _path_lookup),
         Route("/api/v0.1/Download/file", _download),
+        *(
+            Route(f"/{service}/{{path:path}}", _not_held, methods=["GET", "POST"])
+            for service in ("tesscut", "zcut", "search")
+        ),
         Route("/api/v0.1/Download/bundle.sh", _bundle_script, methods=["GET", "POST"]),
+    ],
+    "catalogs.mast.stsci.edu": [
+        Route("/api/v0.1/panstarrs/dr2/mean/metadata.json", _catalogue_columns),
+        Route("/api/v0.1/panstarrs/{release}/{table}.{form}", _catalogue, methods=["GET", "POST"]),
     ],
     "ps1images.stsci.edu": [
         Route("/cgi-bin/ps1filenames.py", _ps1_names, methods=["GET", "POST"]),

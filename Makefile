@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=
 SIDE_BY_SIDE := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python
 
-.PHONY: run test test-thorough test-oldest test-oldest-live notebooks lab live record check validate class site box bench lock clean
+.PHONY: run test test-thorough test-oldest test-oldest-live notebooks file-facts lab live record check validate class site box bench lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/ready      ## run all notebooks on the replica; pages and a table go to build/
@@ -27,7 +27,10 @@ test-oldest:          ## pass the tests with the oldest versions that are allowe
 	.venv-oldest/bin/python -m pytest $(SIDE_BY_SIDE) --deselect tests/test_project_files.py::test_types_hold
 
 # Astropy before 8.0 has no cache of its own for the replica's files, so it is lent one.
-test-oldest-live: .venv/ready ## run the notebooks as live ones, with the oldest that live use allows
+test-oldest-file-facts: .venv/ready ## write the table from which listings tell sizes before files are made
+	$(BIN)/python -m tools.file_facts
+
+live: .venv/ready ## run the notebooks as live ones, with the oldest that live use allows
 	$(PYTHON) -m venv .venv-oldest-live
 	.venv-oldest-live/bin/python -m pip install --quiet --disable-pip-version-check uv
 	.venv-oldest-live/bin/uv pip install --python .venv-oldest-live/bin/python --resolution lowest-direct --editable '.[notebooks]'
@@ -39,6 +42,9 @@ lock: .venv/ready     ## write the versions of this day into the lock file for c
 
 notebooks: .venv/ready ## execute the notebooks anew and write the paired .ipynb
 	$(BIN)/python -m tools.pair_notebooks
+
+file-facts: .venv/ready ## write the table from which listings tell sizes before files are made
+	$(BIN)/python -m tools.file_facts
 
 live: .venv/ready     ## run all notebooks on the real archives; report, never fail
 	-ARCHIVES=live $(BIN)/python -m tools.run_notebooks

@@ -15,7 +15,7 @@ from functools import lru_cache
 from replica.archives.mast.facts import OBSERVATIONS, PRODUCTS, facts, fields
 from replica.holdings import Product, select
 from replica.protocols.geometry import corners
-from replica.storage.cache import path_of
+from replica.storage.known_files import facts as facts_of_file
 
 Row = dict[str, object]
 
@@ -168,9 +168,9 @@ def _product_row(observation: Observation, product: Product) -> Row:
 
 
 def _size(product: Product, nominal: int) -> int:
-    """Size in bytes; a nominal one of this kind of file while the file is not made.
+    """Size in bytes; a nominal one of this kind of file where none is known.
 
     Making a stack takes seconds, and a list of products should not wait for that.
     """
-    path = path_of(product)
-    return path.stat().st_size if path.exists() else nominal
+    known = facts_of_file(product)
+    return known.size if known else nominal

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import quote
 from xml.etree.ElementTree import Element, SubElement
 
@@ -12,10 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from replica.archives.s3.documents import NAMESPACE, document, error
-from replica.holdings import buckets, select
+from replica.holdings import Product, buckets, select
 from replica.protocols.s3_listing import ListingError, Page, continuation_token, page
 from replica.storage.checksums import s3_etag
 from replica.storage.file_response import file_of
+from replica.storage.known_files import FileFacts, facts
 
 #: The date that every object carries; see `replica.storage.file_response.LAST_MODIFIED`.
 LISTED_DATE = "2025-11-13T02:13:20.000Z"
@@ -35,21 +35,28 @@ async def answer_bucket(request: Request, bucket: str) -> Response:
         found = page(sorted(products, key=str.encode), request.query_params)
     except ListingError as failure:
         return error(400, "InvalidArgument", str(failure), f"/{bucket}")
-    # Readers rely on the listed size, so what is listed must exist.
-    paths = await asyncio.gather(*(file_of(products[key]) for key in found.keys))
-    etags = await asyncio.to_thread(lambda: [s3_etag(path) for path in paths])
-    files = dict(zip(found.keys, zip(paths, etags, strict=True), strict=True))
+    told = await asyncio.gather(*(_facts_of(products[key]) for key in found.keys))
+    files = dict(zip(found.keys, told, strict=True))
     return document(_listing(bucket, found, files, request.query_params))
 
 
+async def _facts_of(product: Product) -> FileFacts:
+    """Size and ETag; readers rely on them, so a file of which they are not known is made."""
+    known = await asyncio.to_thread(facts, product)
+    if known is not None:
+        return known
+    path = await file_of(product)
+    return FileFacts(path.stat().st_size, await asyncio.to_thread(s3_etag, path))
+
+
 def _listing(
-    bucket: str, found: Page, files: Mapping[str, tuple[Path, str]], query: Mapping[str, str]
+    bucket: str, found: Page, files: Mapping[str, FileFacts], query: Mapping[str, str]
 ) -> Element:
     listing = Element("ListBucketResult", xmlns=NAMESPACE)
     for name, text in _head(bucket, found, query).items():
         SubElement(listing, name).text = text
-    for key, (path, etag) in files.items():
-        _add_contents(listing, _encoded(key, query), path, etag)
+    for key, known in files.items():
+        _add_contents(listing, _encoded(key, query), known)
     for prefix in found.prefixes:
         entry = SubElement(listing, "CommonPrefixes")
         SubElement(entry, "Prefix").text = _encoded(prefix, query)
@@ -88,15 +95,15 @@ def _encoded(text: str, query: Mapping[str, str]) -> str:
     return quote(text) if query.get("encoding-type") == "url" else text
 
 
-def _add_contents(listing: Element, key: str, path: Path, etag: str) -> None:
+def _add_contents(listing: Element, key: str, known: FileFacts) -> None:
     contents = SubElement(listing, "Contents")
     facts = {
         "Key": key,
         "LastModified": LISTED_DATE,
-        "ETag": f'"{etag}"',
+        "ETag": f'"{known.etag}"',
         "ChecksumAlgorithm": "CRC32",
         "ChecksumType": "FULL_OBJECT",
-        "Size": str(path.stat().st_size),
+        "Size": str(known.size),
         "StorageClass": "STANDARD",
     }
     for name, text in facts.items():

@@ -313,3 +313,9 @@ def test_ftp_has_a_page_for_what_is_not_there() -> None:
     assert answer.status_code == 404
     assert "text/html" in answer.headers["content-type"]
     assert "<b>" not in answer.text
+
+
+def test_a_refused_cone_search_tells_pyvo_why() -> None:
+    service = pyvo.dal.SCSService(f"{HOST}/xamin/vo/cone?table=nothing&")
+    with pytest.raises(pyvo.dal.DALQueryError, match="no table 'nothing'"):
+        service.search(pos=(83.63, 22.01), radius=0.1)

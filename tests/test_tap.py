@@ -322,7 +322,7 @@ def test_astroquery_lists_the_tables_and_columns_of_heasarc() -> None:
 @through_astroquery
 def test_astroquery_lists_what_irsa_has() -> None:
     assert "caom.observation" in Irsa.list_catalogs(include_metadata_tables=True)
-    assert Irsa.list_catalogs() == {}
+    assert Irsa.list_catalogs() == {"allwise_p3as_psd": "AllWISE Source Catalog"}
     assert set(Irsa.list_columns("caom.observation")) == {"obsid", "collection", "observationid"}
     assert list(Irsa.list_collections()["collection"]) == ["wise_allwise"]
 

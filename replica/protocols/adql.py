@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from replica.protocols import adql_functions
@@ -29,6 +30,7 @@ TIMEOUT = 20.0
 MAX_ANSWER = 50_000_000
 #: What SQLite may take for all queries together, bytes.
 MAX_MEMORY = 500_000_000
+_MAX_FILES = 10  # that SQLite attaches at once
 #: What a cell takes in memory beside its text, bytes.
 _CELL = 64
 
@@ -57,6 +59,10 @@ class Limit:
         self._seconds = seconds
         self._ends = time.monotonic() + seconds
         self._stopped = False
+
+    def extend(self, seconds: float) -> None:
+        """Let the query take so much longer."""
+        self._ends += seconds
 
     def stop(self) -> None:
         """End the query now."""
@@ -96,7 +102,7 @@ def query(tables: Iterable[Table], adql: str, maxrec: int, limit: Limit | None =
         that is too large.
     """
     # Imported here: it takes a tenth of a second that a replica's start need not wait for.
-    from replica.protocols import adql_syntax
+    from replica.protocols import adql_regions, adql_syntax
 
     tree = adql_syntax.read(adql)
     scope = adql_syntax.resolve(tree, _Catalogue(tables).find)
@@ -104,10 +110,30 @@ def query(tables: Iterable[Table], adql: str, maxrec: int, limit: Limit | None =
     _refuse_unknown(adql_syntax.functions(tree))
     first = adql_syntax.first_select(tree)
     shown, aliases = adql_syntax.sources(first), scope.aliases(first)
+    limit = limit or Limit(TIMEOUT)
+    files = _files(tree, scope, limit)
+    adql_regions.narrow(tree)
     sql = adql_syntax.write(tree)
-    names, rows = _run(scope.tables.values(), sql, maxrec, limit or Limit(TIMEOUT))
+    names, rows = _run(scope.tables.values(), sql, maxrec, limit, files)
     fields = _fields(names, rows, shown, aliases)
     return Answer(fields, _as_texts(fields, rows[:maxrec]), len(rows) > maxrec)
+
+
+def _files(tree: exp.Query, scope: adql_syntax.Scope, limit: Limit) -> dict[str, Sequence[Path]]:
+    """Files of the large tables; the time in which they are made does not count."""
+    from replica.protocols import adql_regions
+
+    began = time.monotonic()
+    try:
+        return {
+            name: table.databases(adql_regions.circles(tree, name))
+            for name, table in scope.tables.items()
+            if table.databases
+        }
+    except OSError as problem:
+        raise QueryError(str(problem)) from problem
+    finally:
+        limit.extend(time.monotonic() - began)
 
 
 def _unit(scope: adql_syntax.Scope, column: exp.Column) -> str:
@@ -137,11 +163,17 @@ def _refuse_unknown(functions: set[str]) -> None:
 
 
 def _run(
-    tables: Iterable[Table], sql: str, maxrec: int, limit: Limit
+    tables: Iterable[Table],
+    sql: str,
+    maxrec: int,
+    limit: Limit,
+    files: Mapping[str, Sequence[Path]],
 ) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Run a query on the tables that it names; return names of columns, and rows."""
-    with closing(sqlite3.connect(":memory:")) as connection:
-        _fill(connection, {table.name: table for table in tables})
+    with closing(sqlite3.connect(":memory:", uri=True)) as connection:
+        # First of all: it drops what is temporary.
+        connection.execute("PRAGMA temp_store = MEMORY")
+        _fill(connection, {table.name: table for table in tables}, files)
         failures = adql_functions.register(connection, limit.check)
         _close_to_writing(connection, limit)
         try:
@@ -155,13 +187,29 @@ def _run(
             raise QueryError(f"the query needs more than {MAX_MEMORY} bytes") from problem
 
 
-def _fill(connection: sqlite3.Connection, tables: Mapping[str, Table]) -> None:
+def _fill(
+    connection: sqlite3.Connection, tables: Mapping[str, Table], files: Mapping[str, Sequence[Path]]
+) -> None:
     for name, table in tables.items():
+        if name in files:
+            _attach(connection, name, files[name])
+            continue
         columns = ", ".join(f'"{field.name}"' for field in table.fields)
         marks = ", ".join("?" * len(table.fields))
         connection.execute(f'CREATE TABLE "{name}" ({columns})')
         connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', table.rows)
     connection.commit()
+
+
+def _attach(connection: sqlite3.Connection, name: str, files: Sequence[Path]) -> None:
+    """Attach the files of a large table, and show them as one."""
+    if len(files) > _MAX_FILES:
+        raise QueryError(f"the table {name} is large: ask for a region of the sky, by CONTAINS")
+    for number, file in enumerate(files):
+        address = f"{file.absolute().as_uri()}?mode=ro&immutable=1"
+        connection.execute(f'ATTACH DATABASE ? AS "{name} {number}"', (address,))
+    parts = (f'SELECT * FROM "{name} {number}"."{name}"' for number in range(len(files)))
+    connection.execute(f'CREATE TEMP VIEW "{name}" AS {" UNION ALL ".join(parts)}')
 
 
 def _close_to_writing(connection: sqlite3.Connection, limit: Limit) -> None:
@@ -176,7 +224,6 @@ def _close_to_writing(connection: sqlite3.Connection, limit: Limit) -> None:
             allowed = action in _READING
         return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
-    connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute(f"PRAGMA hard_heap_limit = {MAX_MEMORY}")
     connection.set_authorizer(authorise)
     connection.set_progress_handler(lambda: limit.is_over, 10_000)
@@ -188,7 +235,7 @@ def _fetch(cursor: sqlite3.Cursor, maxrec: int) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     size = 0
     for row in cursor:
-        size += sum(_CELL + (len(cell) if isinstance(cell, str) else 0) for cell in row)
+        size += sum(map(_size, row))
         if size > MAX_ANSWER:
             raise QueryError(
                 f"the answer is larger than {MAX_ANSWER} bytes: ask for fewer rows or columns"
@@ -197,6 +244,11 @@ def _fetch(cursor: sqlite3.Cursor, maxrec: int) -> list[tuple[Any, ...]]:
         if len(rows) > maxrec:
             break
     return rows
+
+
+def _size(cell: Any) -> int:
+    """Bytes of a cell; an empty one is no object of its own."""
+    return 8 if cell is None else _CELL + (len(cell) if isinstance(cell, str) else 0)
 
 
 def _fields(

@@ -203,6 +203,17 @@ def _box(*arguments: Any) -> str:
     return str(regions.box(*_expected(_numbers(arguments), 4)))
 
 
+def shape(name: str, *numbers: float) -> str:
+    """Write the region that CIRCLE, POLYGON or BOX makes of numbers.
+
+    Raises
+    ------
+    ValueError
+        If they make none.
+    """
+    return str({"circle": _circle, "polygon": _polygon, "box": _box}[name](*numbers))
+
+
 def _expected(numbers: list[float], count: int) -> list[float]:
     if len(numbers) != count:
         raise ValueError(f"{count} numbers are needed, there are {len(numbers)}")

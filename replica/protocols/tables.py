@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from replica.protocols.votable import Field
 
@@ -35,6 +37,17 @@ class ForeignKey:
     columns: tuple[tuple[str, str], ...]
 
 
+class Circle(NamedTuple):
+    """A circle on the sky, all in degrees."""
+
+    ra: float
+    dec: float
+    radius: float
+
+
+Databases = Callable[[tuple[Circle, ...] | None], Sequence[Path]]
+
+
 @dataclass(frozen=True)
 class Table:
     """A table that can be queried.
@@ -55,6 +68,10 @@ class Table:
         Whether a standard defines its columns.
     facts : tuple of (str, object)
         What the archive's TAP_SCHEMA.tables says of it beside the standard's columns.
+    databases : callable, optional
+        For a table too large for memory: returns the SQLite files that have the rows within
+        circles, each in a table or view of the same name; for None all of them, and for no circle
+        one with a thousand rows or more.  `rows` is empty then.
     """
 
     name: str
@@ -64,6 +81,7 @@ class Table:
     keys: tuple[ForeignKey, ...] = ()
     is_standard: bool = False
     facts: tuple[tuple[str, Any], ...] = ()
+    databases: Databases | None = None
 
     @property
     def schema(self) -> str:

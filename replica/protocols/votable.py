@@ -135,10 +135,15 @@ def results(
     return _xml(votable)
 
 
-def error(message: str, version: str = "1.4") -> bytes:
-    """Write the VOTable that refuses a request, with the reason as a sentence."""
+def error(message: str, version: str = "1.4", *, cone: bool = False) -> bytes:
+    """Write the VOTable that refuses a request, with the reason as a sentence.
+
+    That of a cone search says it where its clients look too (SCS 1.03, section 2.3).
+    """
     votable, resource = _resource(version)
     _info(votable, resource, "QUERY_STATUS", "ERROR", message)
+    if cone:
+        _info(votable, votable, "Error", printable(message))
     return _xml(votable)
 
 
@@ -173,13 +178,17 @@ def _service(votable: VOTableFile, field: Field) -> Resource:
 
 
 def _info(
-    votable: VOTableFile, resource: Resource, name: str, value: str, content: str | None = None
+    votable: VOTableFile,
+    owner: VOTableFile | Resource,
+    name: str,
+    value: str,
+    content: str | None = None,
 ) -> None:
     from astropy.io.votable.tree import Info
 
     info = Info(name=name, value=printable(value))
     info.content = printable(content) if content else content
-    resource.infos.append(info)
+    owner.infos.append(info)
 
 
 def _param(votable: VOTableFile, parameter: Parameter) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from astropy.wcs import WCS
 
+from replica.simulation.milky_way import BANDS
 from replica.simulation.noise import sample
 from replica.simulation.stars import EPOCH, catalogue
 
@@ -16,6 +18,30 @@ MOFFAT_BETA = 3.5
 _MARGIN = 0.2  # degrees, as far as the stamp of the brightest star in AllWISE reaches
 _BATCH = 500_000  # pixels of stamps in memory at once
 _PAD = 112  # pixels beside an image, so that the light of a star that is convolved fades there
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Sources on an image.
+
+    Attributes
+    ----------
+    x, y : ndarray
+        Pixels from 0.
+    magnitude : dict of str to ndarray
+        By band.
+    size : ndarray
+        Full width at half maximum without that of the telescope, pixels; 0 for stars.
+    pmra, pmdec : ndarray
+        Proper motion, mas a year.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    magnitude: dict[str, np.ndarray]
+    size: np.ndarray
+    pmra: np.ndarray
+    pmdec: np.ndarray
 
 
 def moffat(square: np.ndarray, fwhm: float | np.ndarray) -> np.ndarray:
@@ -61,8 +87,9 @@ def add_stars(
     epoch : float
         Julian year in which the stars are where the image has them.
     """
-    x, y, flux, size = sources_on(image.shape, wcs, band, flux_of_zero, epoch)
-    width = np.hypot(fwhm, size).astype(np.float32)
+    drawn = sources_on(image.shape, wcs, epoch)
+    x, y, flux = drawn.x, drawn.y, flux_of_zero * 10 ** (-0.4 * drawn.magnitude[band])
+    width = np.hypot(fwhm, drawn.size).astype(np.float32)
     radius = _radii(flux, width, fwhm, noise / 4)
     at_once = (radius > 0) & (radius <= _PAD)
     if np.sum((2.0 * radius[at_once] + 1) ** 2) > image.size:
@@ -73,19 +100,18 @@ def add_stars(
         _add_stamps(image, x[chosen], y[chosen], flux[chosen], width[chosen], int(each))
 
 
-def sources_on(
-    shape: tuple[int, ...], wcs: WCS, band: str, flux_of_zero: float, epoch: float = EPOCH
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Places in pixels, fluxes, and sizes in pixels, of the sources that can touch an image."""
+def sources_on(shape: tuple[int, ...], wcs: WCS, epoch: float = EPOCH) -> Drawn:
+    """Return the sources that can touch an image; the arguments are those of `add_stars`."""
     found = catalogue(*_bounds(wcs, shape))
     years = (epoch - EPOCH) / 3.6e6  # degrees of one mas a year
     ra = found["ra"] + years * found["pmra"] / np.cos(np.radians(found["dec"]))
     x, y = wcs.all_world2pix(ra, found["dec"] + years * found["pmdec"], 0)
     scale = 3600 * np.sqrt(np.abs(np.linalg.det(wcs.pixel_scale_matrix)))
-    flux = flux_of_zero * 10 ** (-0.4 * found[band].astype(float))
     margin = _MARGIN * 3600 / scale
     near = (x > -margin) & (x < shape[1] + margin) & (y > -margin) & (y < shape[0] + margin)
-    return x[near], y[near], flux[near], found["fwhm"][near] / scale
+    magnitude = {band: found[band][near].astype(float) for band in BANDS}
+    size, pmra, pmdec = (found[name][near] for name in ("fwhm", "pmra", "pmdec"))
+    return Drawn(x[near], y[near], magnitude, size / scale, pmra, pmdec)
 
 
 def _convolved(

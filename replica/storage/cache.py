@@ -11,7 +11,8 @@ import hashlib
 import logging
 import os
 import re
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -75,16 +76,52 @@ def ensure(product: Product) -> Path:
     CacheError
         If the folder cannot be written, or its disk is full.
     """
-    path = path_of(product)
+    return _ensure(path_of(product), partial(simulate, product))
+
+
+def ensure_file(
+    name: str, archive: str, sources: Iterable[str], identity: str, make: Callable[[Path], None]
+) -> Path:
+    """Return the path of a file that is made from more than one product.
+
+    Parameters
+    ----------
+    name : str
+        Last part of its name.
+    archive : str
+        Folder of the sources of its content.
+    sources : iterable of str
+        Their names, without parts: ``allwise`` for ``allwise.py`` and ``allwise_glare.py``.
+    identity : str
+        What the content depends on beside the sources.
+    make : callable
+        Writes the file to a path.
+
+    Raises
+    ------
+    CacheError
+        If the folder cannot be written, or its disk is full.
+    """
+    texts = "".join(_sources(archive, each) for each in sources) + identity
+    short = hashlib.sha256(texts.encode()).hexdigest()[:16]
+    return _ensure(folder() / f"{short}-{name}", make)
+
+
+def _ensure(path: Path, make: Callable[[Path], None]) -> Path:
     try:
         if not path.exists():
-            _make_once(product, path)
+            _make_once(path, make)
     except OSError as error:
         raise CacheError(
-            f"{product.filename} could not be made in {folder()}: {error.strerror or error}. "
+            f"{_plain_name(path)} could not be made in {folder()}: {error.strerror or error}. "
             "Free some room, or set REPLICA_CACHE to another folder"
         ) from error
     return path
+
+
+def _plain_name(path: Path) -> str:
+    """The file's name without the digest."""
+    return path.name.partition("-")[2]
 
 
 def is_made(product: Product) -> bool:
@@ -95,22 +132,22 @@ def is_made(product: Product) -> bool:
         return False
 
 
-def _make_once(product: Product, path: Path) -> None:
+def _make_once(path: Path, make: Callable[[Path], None]) -> None:
     locks = folder() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     with FileLock(locks / path.name):
         if not path.exists():
-            _make(product, path)
+            _make(path, make)
 
 
-def _make(product: Product, path: Path) -> None:
+def _make(path: Path, make: Callable[[Path], None]) -> None:
     # Whoever left a part of this file was killed: the lock is ours.
     for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
         left.unlink()
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    log.info("making %s", product.filename)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    log.info("making %s", _plain_name(path))
     try:
-        simulate(product, partial)
-        partial.replace(path)
+        make(unfinished)
+        unfinished.replace(path)
     finally:
-        partial.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)

@@ -77,7 +77,7 @@ async def search_cone(request: Request) -> Response:
     try:
         body = await asyncio.to_thread(_cone, params)
     except (RequestError, QueryError) as problem:
-        body = votable.error(str(problem))
+        body = votable.error(str(problem), cone=True)
     return Response(body, media_type=votable.MEDIA_TYPE)
 
 

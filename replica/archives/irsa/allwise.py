@@ -93,7 +93,7 @@ def write(product: Product, path: Path) -> None:
 
 
 def _intensity(product: Product) -> np.ndarray:
-    band, wcs = BANDS[product.band], WCS(_wcs_header(product))
+    band, wcs = BANDS[product.band], wcs_of(product)
     image = _background(product, band)
     fwhm = _in_pixels(band.fwhm)
     add_stars(image, wcs, product.band, band.flux_of_zero, fwhm, band.noise)
@@ -151,21 +151,27 @@ def _coverage(product: Product) -> np.ndarray:
 
 
 def _depth(product: Product) -> np.ndarray:
-    """Number of frames over each 5 by 5 pixels, shape (819, 819).
+    """Number of frames over each 5 by 5 pixels, shape (819, 819)."""
+    row, column = np.mgrid[0 : SIZE - 1 : 819j, 0 : SIZE - 1 : 819j]
+    return depth(product, product.band, column, row)
+
+
+def depth(product: Product, band: str, column: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Return the number of frames over places of a tile, given in pixels from 0.
 
     WISE scans along ecliptic meridians with frames of 47 arcminutes, 42 apart.
     """
-    rng = generator(product.obs_id, product.band[1] > "2")
-    y, x = np.mgrid[-1:1:819j, -1:1:819j] * (SIZE * PIXEL * 30)
-    frames = BANDS[product.band].frames
+    rng = generator(product.obs_id, band[1] > "2")
+    y, x = ((axis - (SIZE - 1) / 2) * (PIXEL * 60) for axis in (row, column))
+    frames = BANDS[band].frames
     along, across = 0.9991 * y + 0.042 * x, 0.9991 * x - 0.042 * y
-    depth = np.zeros(x.shape, np.float32)
+    number = np.zeros(x.shape, np.float32)
     for centre in np.arange(-72, 72, 42 / frames * 1.25) + rng.normal(0, 1.0):
         shift = rng.uniform(0, 42)
         phase = np.mod(along + shift, 42)
         inside = np.abs(across - centre) < 23.5
-        depth += inside * (1 + (phase < 5))
-    return depth
+        number += inside * (1 + (phase < 5))
+    return number
 
 
 def _enlarged(small: np.ndarray) -> np.ndarray:
@@ -176,8 +182,9 @@ def _in_pixels(arcseconds: float) -> float:
     return arcseconds / (PIXEL * 3600)
 
 
-def _wcs_header(product: Product) -> fits.Header:
-    return fits.Header(_wcs_cards(product))
+def wcs_of(product: Product) -> WCS:
+    """Return the celestial coordinates of a tile's images."""
+    return WCS(fits.Header(_wcs_cards(product)))
 
 
 def _wcs_cards(product: Product) -> list[tuple]:

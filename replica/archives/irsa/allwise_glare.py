@@ -22,15 +22,18 @@ _REACH = 320  # pixels
 
 def add_glare(image: np.ndarray, wcs: WCS, band: str, flux_of_zero: float) -> None:
     """Add halos and spikes in place; the spikes stand at 45 degrees to the ecliptic."""
-    x, y, flux, _ = sources_on(image.shape, wcs, band, flux_of_zero)
+    drawn = sources_on(image.shape, wcs)
+    flux = flux_of_zero * 10 ** (-0.4 * drawn.magnitude[band])
     limit = flux_of_zero * 10 ** (-0.4 * (SATURATED[band] - _GLARING))
     chosen = flux > limit
     if not chosen.any():
         return
     steps = np.arange(-_REACH, _REACH + 1, dtype=np.float32)
     right, down = (axis.ravel() for axis in np.meshgrid(steps, steps))
-    turn = np.radians(45) + _ecliptic_angle(wcs)
-    for at_x, at_y, light in zip(x[chosen], y[chosen], flux[chosen], strict=True):
+    turn = np.radians(45) + ecliptic_angle(wcs)
+    for at_x, at_y, light in zip(
+        *(column[chosen] for column in (drawn.x, drawn.y, flux)), strict=True
+    ):
         column, row = np.rint(at_x), np.rint(at_y)
         glare = _glare(right + np.float32(column - at_x), down + np.float32(row - at_y), turn)
         seen = glare * light > limit * 1e-8
@@ -51,7 +54,7 @@ def _glare(dx: np.ndarray, dy: np.ndarray, turn: float) -> np.ndarray:
     return light * np.clip((_REACH - radius) / 20, 0, 1)
 
 
-def _ecliptic_angle(wcs: WCS) -> float:
+def ecliptic_angle(wcs: WCS) -> float:
     """Angle of the ecliptic's direction to the image's rows, radians, in the middle."""
     centre = SkyCoord(*wcs.wcs.crval, unit="deg")
     ecliptic = centre.barycentricmeanecliptic

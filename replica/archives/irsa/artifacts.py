@@ -18,8 +18,8 @@ from replica.simulation.stars import catalogue
 
 #: Arcseconds that an artifact of a star of magnitude 5 reaches, by the last letter of the
 #: file's kind: diffraction spike, halo, optical ghost, persistence (an after-image).
-_REACH = {"D": 120.0, "H": 80.0, "O": 60.0, "P": 20.0}
-_FAINTEST = 8.0  # magnitude of the faintest star with artifacts
+REACH = {"D": 120.0, "H": 80.0, "O": 60.0, "P": 20.0}
+FAINTEST = 8.0  # magnitude of the faintest star with artifacts
 #: Single exposures over each place of the tile.
 _FRAMES = {"w1": 24, "w2": 24, "w3": 14, "w4": 14}
 
@@ -38,9 +38,9 @@ def _artifacts(product: Product) -> Table:
     stars = catalogue((west, east), (product.dec - half, product.dec + half))
     magnitude = stars[product.band]
     inside = (abs(stars["ra"] - product.ra) < half / cos) & (abs(stars["dec"] - product.dec) < half)
-    chosen = np.flatnonzero(inside & (magnitude < _FAINTEST))
+    chosen = np.flatnonzero(inside & (magnitude < FAINTEST))
     chosen = chosen[np.argsort(magnitude[chosen])]
-    reach = _REACH[product.kind[-1]] * 2 ** ((5 - magnitude[chosen]) / 5)
+    reach = REACH[product.kind[-1]] * 2 ** ((5 - magnitude[chosen]) / 5)
     return Table(
         {
             "ra": stars["ra"][chosen].round(6) * u.deg,

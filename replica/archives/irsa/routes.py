@@ -14,7 +14,7 @@ from replica.archives.irsa import facts as irsa_images
 from replica.archives.irsa import files as irsa_data
 from replica.archives.irsa import image_search_1 as irsa_sia1
 from replica.archives.irsa import image_search_2 as irsa_sia2
-from replica.archives.irsa import table_search
+from replica.archives.irsa import source_catalogue, table_search
 from replica.archives.irsa.facts import IMAGE_SET
 from replica.protocols import votable
 from replica.protocols.dali import RequestError, parameters
@@ -63,6 +63,16 @@ async def search_table(request: Request) -> Response:
     return Response(body, media_type=media_type)
 
 
+async def search_cone(request: Request) -> Response:
+    """Answer a cone search of a catalogue; an error too is a VOTable (SCS 1.03, section 2.3)."""
+    params = await parameters(request)
+    try:
+        body, media_type = await asyncio.to_thread(source_catalogue.cone, params)
+    except (RequestError, QueryError) as problem:
+        body, media_type = votable.error(str(problem), cone=True), votable.MEDIA_TYPE
+    return Response(body, media_type=media_type)
+
+
 def _images_2_capabilities(request: Request) -> Response:
     own = (
         '<capability standardID="ivo://ivoa.net/std/SIA#query-2.0">'
@@ -102,6 +112,7 @@ def _tables() -> tuple[Table, ...]:
         ),
         replace(obscore_table(irsa_sia2.observations()), facts=_NO_CATALOG),
         replace(table_search.images_table(irsa_images.products(kind="int")), facts=_NO_CATALOG),
+        source_catalogue.table(),
     )
 
 
@@ -120,6 +131,14 @@ _EXAMPLES = (
         "SELECT access_url, em_min, em_max FROM ivoa.obscore "
         "WHERE 1 = CONTAINS(POINT('ICRS', 83.633, 22.014), s_region) ORDER BY em_min",
     ),
+    Example(
+        "sources",
+        "AllWISE sources around a position",
+        "Sources within two arcminutes, the brightest in W1 first.",
+        "SELECT designation, ra, dec, w1mpro, w1sigmpro, ph_qual FROM allwise_p3as_psd "
+        "WHERE 1 = CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', 83.633, 22.2, 0.0333)) "
+        "ORDER BY w1mpro",
+    ),
 )
 _TAP = TapService(
     url="https://irsa.ipac.caltech.edu/TAP",
@@ -134,6 +153,7 @@ ROUTES: dict[str, list[BaseRoute]] = {
         Route(f"/ibe/data/{IMAGE_SET}/{{path:path}}", irsa_data.data, methods=["GET"]),
         Route("/ibe/search/{images:path}", search_table, methods=["GET", "POST"]),
         Route("/SIA", search_images_2, methods=["GET", "POST"]),
+        Route("/SCS", search_cone, methods=["GET", "POST"]),
         Route("/SIA/capabilities", _images_2_capabilities),
         Route("/SIA/availability", _images_2_availability),
         *_TAP.routes("/TAP"),

@@ -88,7 +88,9 @@ def plan(
     wcs: WCS,
     position: SkyCoord,
     size: Quantity | int,
+    *,
     pixel: tuple[float, float] | None = None,
+    lengths: tuple[int, int] | None = None,
 ) -> Part:
     """Work out which part of an image a cutout is.
 
@@ -106,6 +108,8 @@ def plan(
         As for `helpers.cutout`.
     pixel : tuple of float, optional
         x and y of the position, where they are known already.
+    lengths : tuple of int, optional
+        Height and width in pixels, where they are known already; see `pixels_of_size`.
 
     Raises
     ------
@@ -120,7 +124,7 @@ def plan(
         raise FitsError(f"{name} has a distortion, but its celestial axes are {axes}", name)
     height, width = (shape[-axis] for axis in reversed(axes))
     x, y = pixel or _pixel(name, (height, width), wcs, position, size)
-    shape_asked = pixels_of_size(name, wcs, size)
+    shape_asked = lengths or pixels_of_size(name, wcs, size)
     try:
         parts, inner = overlap_slices((height, width), shape_asked, (y, x), mode="partial")
     except (NoOverlapError, ValueError) as error:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from helpers.cutout_header import cutout_header
+from helpers.cutout_header import PartHeaders
 from helpers.cutout_plan import Part, check_arguments, plan, slices_of
 from helpers.image_hdu import HduName, find_image, read_part
 from helpers.remote.fits_file import FitsFile, reading
@@ -22,8 +23,53 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Source:
+    """What all cutouts of an image share.
+
+    Attributes
+    ----------
+    url, etag : str
+        Where the image is, and what the server calls this version of its file.
+    wcs : astropy.wcs.WCS
+        Celestial WCS of the image.
+    headers : PartHeaders
+        The headers of its parts.
+    """
+
+    url: str
+    etag: str
+    wcs: WCS
+    headers: PartHeaders
+
+    @classmethod
+    def of(cls, file: FitsFile, image: Any, wcs: WCS) -> Source:
+        """Return what is shared by the cutouts of an image of a file."""
+        headers = PartHeaders(image.header, celestial_axes(image.header))
+        return cls(file.name, file.etag, wcs, headers)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        try:
+            wcs = self.wcs.__reduce__()
+        except ValueError:
+            # wcslib cannot write the WCS of a photographic plate, but the header has it.
+            wcs = celestial_wcs, (self.headers.of(*self._all()),)
+        return _restored, (self.url, self.etag, wcs, self.headers)
+
+    def _all(self) -> tuple[slice, slice]:
+        columns, rows = self.wcs.pixel_shape
+        return slice(0, rows), slice(0, columns)
+
+
+def _restored(url: str, etag: str, wcs: tuple[Any, ...], headers: PartHeaders) -> Source:
+    make, arguments = wcs
+    return Source(url, etag, make(*arguments), headers)
+
+
+@dataclass(frozen=True)
 class Cutout:
     """A part of an image, with all that is needed to show or measure it.
+
+    WCS and header are made when they are first asked for: they take longer than the pixels.
 
     Attributes
     ----------
@@ -46,38 +92,48 @@ class Cutout:
     """
 
     data: np.ndarray
-    wcs: WCS
-    header: fits.Header
-    partial: bool
-    url: str
-    asked: tuple[slice, slice]
-    etag: str = ""
+    _source: Source = field(repr=False)
+    _part: Part = field(repr=False)
+
+    @cached_property
+    def wcs(self) -> WCS:
+        with reading(self.url):
+            return self._source.wcs.slice((self._part.rows, self._part.columns))
+
+    @cached_property
+    def header(self) -> fits.Header:
+        return self._source.headers.of(self._part.rows, self._part.columns)
+
+    @property
+    def partial(self) -> bool:
+        return self._part.partial
+
+    @property
+    def url(self) -> str:
+        return self._source.url
+
+    @property
+    def asked(self) -> tuple[slice, slice]:
+        return self._part.asked
+
+    @property
+    def etag(self) -> str:
+        return self._source.etag
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Rows and columns."""
         return self.data.shape
 
+    def asked_header(self) -> str:
+        """Return the header of all that was asked for, as text, where the image ended before."""
+        return self._source.headers.text_of(*self.asked)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        try:
-            wcs = self.wcs.__reduce__()
-        except ValueError:
-            # wcslib cannot write the WCS of a photographic plate, but the header has it.
-            wcs = celestial_wcs, (self.header,)
-        return _restored, (
-            self.data,
-            wcs,
-            self.header,
-            self.partial,
-            self.url,
-            self.asked,
-            self.etag,
-        )
-
-
-def _restored(data: np.ndarray, wcs: tuple[Any, ...], *rest: Any) -> Cutout:
-    make, arguments = wcs
-    return Cutout(data, make(*arguments), *rest)
+        # Many cutouts of an image share its source, which pickle keeps once.  A header that was
+        # asked for may have been changed since.
+        made = {"header": self.header} if "header" in self.__dict__ else None
+        return Cutout, (self.data, self._source, self._part), made
 
 
 def cutout(
@@ -137,22 +193,8 @@ def _cut(
     file = open_file(location)
     with file.open() as hdus, reading(file.name):
         number, image = find_image(file.name, hdus, hdu)
-        axes, wcs = celestial_axes(image.header), file.wcs(number, hdus)
-        part = plan(file.name, image.shape, axes, wcs, position, size)
+        source = Source.of(file, image, file.wcs(number, hdus))
+        axes = celestial_axes(image.header)
+        part = plan(file.name, image.shape, axes, source.wcs, position, size)
         data = read_part(file, number, image, slices_of(file.name, image.shape, part, plane))
-        return cutout_of(file, wcs, cutout_header(image.header, part), part, data)
-
-
-def cutout_of(
-    file: FitsFile, wcs: WCS, header: fits.Header, part: Part, pixels: np.ndarray
-) -> Cutout:
-    """Put a cutout together from the pixels of a part, its header, and the image's WCS."""
-    return Cutout(
-        data=pixels.reshape(part.shape).copy(),
-        wcs=wcs.slice((part.rows, part.columns)),
-        header=header,
-        partial=part.partial,
-        url=file.name,
-        asked=part.asked,
-        etag=file.etag,
-    )
+        return Cutout(data.reshape(part.shape).copy(), source, part)

@@ -92,6 +92,12 @@ def test_a_local_file_is_divided_by_its_targets(tmp_path) -> None:
 # Executors
 
 
+def test_what_a_unit_sends_back_is_hardly_more_than_its_pixels(large: VersionedFile) -> None:
+    with odd_server(large) as base:
+        sent = pickle.dumps(cut_unit(targets_of(base, large, 200), Wanted(SIDE)))
+    assert len(sent) < 200 * (SIDE * SIDE * 4 + 500) + 20_000
+
+
 @pytest.mark.parametrize("kind", [pytest.param("float32", marks=pytest.mark.slow), "RICE_1"])
 def test_a_loop_threads_processes_and_dask_give_the_same(kind: str, cluster) -> None:
     file = VersionedFile(plain() if kind == "float32" else tiled(kind), (ETAG,))

@@ -253,6 +253,17 @@ def test_what_is_written_is_read_again(cut, tmp_path: Path) -> None:
         assert WCS(hdus[0].header).naxis == 2
 
 
+def test_the_header_as_text_is_the_header(cut) -> None:
+    stamp, _ = cut
+    assert stamp.asked_header() == stamp.header.tostring(padding=False)
+
+
+def test_a_changed_header_survives_pickling(cut) -> None:
+    stamp, _ = cut
+    stamp.header["OBSERVER"] = "me"
+    assert pickle.loads(pickle.dumps(stamp)).header["OBSERVER"] == "me"
+
+
 def test_a_cutout_survives_pickling(cut) -> None:
     stamp, _ = cut
     again = pickle.loads(pickle.dumps(stamp))

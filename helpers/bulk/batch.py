@@ -111,7 +111,7 @@ class _Batch:
                 self._open.append(_Open(source, result, result.tasks()))
                 yield from result.failed
             else:
-                yield from (make() for make in result)
+                yield from result
 
     def _again(self, source: _Open | _Group, error: FileChangedError) -> list[Outcome]:
         """Begin anew with a file that was replaced; what was remembered of it is forgotten."""

@@ -31,6 +31,7 @@ def pieces(ranges: np.ndarray, gap: Callable[[], int]) -> Iterator[Range]:
         return
     limit = gap()
     stream = _nearly_all(ranges, limit)
+    ranges = _joined(ranges)
     start = stop = int(ranges[0, 0])
     # Few at a time as Python's numbers, which are large.
     for first in range(0, len(ranges), 1024):
@@ -55,6 +56,16 @@ def _nearly_all(ranges: np.ndarray, gap: int) -> bool:
     total = int(ranges[:, 1].max()) - int(ranges[0, 0])
     unread = gaps(ranges)
     return bool(unread[unread > gap].sum() <= STREAM_ALL * (total - unread.sum()))
+
+
+def _joined(ranges: np.ndarray) -> np.ndarray:
+    """Join ranges that overlap or touch: of many stamps of an image there remain few."""
+    import numpy as np
+
+    first = np.concatenate([[True], gaps(ranges) > 0])
+    last = np.concatenate([first[1:], [True]])
+    reached = np.maximum.accumulate(ranges[:, 1])
+    return np.stack([ranges[first, 0], reached[last]], axis=1)
 
 
 def gaps(ranges: np.ndarray) -> np.ndarray:

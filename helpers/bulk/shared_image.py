@@ -12,11 +12,10 @@ from helpers.bulk.pieces import pieces
 from helpers.bulk.positions import pixels_of
 from helpers.bulk.stamps import Stamp
 from helpers.bulk.targets import Target, Wanted
-from helpers.cutout_header import PartHeaders
-from helpers.cutout_plan import plan, slices_of
+from helpers.cutout_plan import pixels_of_size, plan, slices_of
 from helpers.errors import ArchiveAccessError, DownloadError
 from helpers.image_hdu import find_image, read_part
-from helpers.one_cutout import Cutout, cutout_of
+from helpers.one_cutout import Cutout, Source
 from helpers.remote.chunks import Chunk
 from helpers.remote.fits_file import RemoteFitsFile, reading
 from helpers.remote.fits_io import open_file
@@ -29,10 +28,7 @@ if TYPE_CHECKING:
 
 #: A cutout, or why there is none, and its number in the batch.
 Outcome = tuple[int, "Cutout | ArchiveAccessError"]
-#: Makes an outcome of pixels that are here.  Only when it is asked for, one after the other:
-#: header and WCS take more memory than the pixels of a small stamp.
-Ready = Callable[[], Outcome]
-Task = Callable[[], "list[Ready]"]
+Task = Callable[[], "list[Outcome]"]
 #: Stamps that are cut at once out of a file whose bytes are here.
 AT_ONCE = 32
 
@@ -69,19 +65,20 @@ class SharedImage:
         self.failed: list[Outcome] = []
         with self._file.open() as hdus, reading(self._file.name):
             self._number, image = find_image(self._file.name, hdus, wanted.hdu)
-            self._wcs = self._file.wcs(self._number, hdus)
+            self._source = Source.of(self._file, image, self._file.wcs(self._number, hdus))
             self._axes = celestial_axes(image.header)
-            self._headers = PartHeaders(image.header, self._axes)
             self._dtype = _stored_dtype(image)
             self.stamps = self._plan(image, targets, wanted)
 
     def _plan(self, image: Any, targets: Sequence[Target], wanted: Wanted) -> list[Stamp]:
-        pixels = pixels_of(self._wcs, [target.position for target in targets])
+        wcs = self._source.wcs
+        pixels = pixels_of(wcs, [target.position for target in targets])
+        lengths = pixels_of_size(self._file.name, wcs, wanted.size)
         stamps = []
         for target, pixel in zip(targets, pixels, strict=True):
             try:
                 with reading(self._file.name):
-                    stamps.append(self._stamp(image, target, wanted, pixel))
+                    stamps.append(self._stamp(image, target, wanted, lengths, pixel))
             except FileChangedError:
                 raise
             except ArchiveAccessError as error:
@@ -89,11 +86,20 @@ class SharedImage:
         return sorted(stamps, key=lambda stamp: stamp.first if len(stamp.ranges) else 0)
 
     def _stamp(
-        self, image: Any, target: Target, wanted: Wanted, pixel: tuple[float, float] | None
+        self,
+        image: Any,
+        target: Target,
+        wanted: Wanted,
+        lengths: tuple[int, int],
+        pixel: tuple[float, float] | None,
     ) -> Stamp:
-        name = self._file.name
+        name, wcs = self._file.name, self._source.wcs
         position = target.sky() if pixel is None else target.position
-        part = plan(name, image.shape, self._axes, self._wcs, position, wanted.size, pixel)
+        part = plan(
+            *(name, image.shape, self._axes, wcs, position, wanted.size),
+            pixel=pixel,
+            lengths=lengths,
+        )
         slices = slices_of(name, image.shape, part, None)
         return Stamp(target, part, slices, self._file.ranges(self._number, image, slices))
 
@@ -133,23 +139,23 @@ class SharedImage:
         for start, stop in pieces(ranges, gap):
             yield partial(self._read, file, start, stop)
 
-    def _take_beginning(self, file: RemoteFitsFile) -> list[Ready]:
+    def _take_beginning(self, file: RemoteFitsFile) -> list[Outcome]:
         """Cut what is known from the first read; make sure that it still holds."""
         if any(stamp.last <= file.beginning.stop for stamp in self.stamps):
             file.confirm()
         return self._take(file, file.beginning)
 
-    def _read(self, file: RemoteFitsFile, start: int, stop: int) -> list[Ready]:
+    def _read(self, file: RemoteFitsFile, start: int, stop: int) -> list[Outcome]:
         try:
             chunk = file.fetch(start, stop)
         except FileChangedError:
             raise
         except DownloadError as error:
             stamps = self._remove(lambda stamp: stamp.needs(start, stop), start, stop)
-            return [partial(_failed, stamp, error) for stamp in stamps]
+            return [_failed(stamp, error) for stamp in stamps]
         return self._take(file, chunk)
 
-    def _take(self, file: RemoteFitsFile, chunk: Chunk) -> list[Ready]:
+    def _take(self, file: RemoteFitsFile, chunk: Chunk) -> list[Outcome]:
         """Give each stamp its bytes; return those that are complete now."""
         dtype = self._dtype
 
@@ -162,7 +168,7 @@ class SharedImage:
             return self._decode(file, ready) if ready else []
         return [self._ready(stamp, lambda stamp: stamp.content().view(dtype)) for stamp in ready]
 
-    def _decode(self, file: RemoteFitsFile, stamps: Sequence[Stamp]) -> list[Ready]:
+    def _decode(self, file: RemoteFitsFile, stamps: Sequence[Stamp]) -> list[Outcome]:
         chunks = {id(chunk): chunk for stamp in stamps for chunk in stamp.chunks}
         with file.open_with(list(chunks.values())) as hdus:
             found = decode(hdus[self._number], stamps)
@@ -190,7 +196,7 @@ class SharedImage:
             left, self.stamps = self.stamps, []
         return [stamp.target for stamp in left]
 
-    def _cut_here(self, stamps: Sequence[Stamp]) -> list[Ready]:
+    def _cut_here(self, stamps: Sequence[Stamp]) -> list[Outcome]:
         with self._file.open() as hdus:
             image = hdus[self._number]
 
@@ -199,21 +205,15 @@ class SharedImage:
 
             return [self._ready(stamp, read) for stamp in stamps]
 
-    def _ready(self, stamp: Stamp, pixels: Callable[[Stamp], np.ndarray]) -> Ready:
+    def _ready(self, stamp: Stamp, pixels: Callable[[Stamp], np.ndarray]) -> Outcome:
         try:
             with reading(self._file.name):
-                return partial(self._outcome, stamp, pixels(stamp))
-        except ArchiveAccessError as error:
-            return partial(_failed, stamp, error)
-
-    def _outcome(self, stamp: Stamp, pixels: np.ndarray) -> Outcome:
-        part = stamp.part
-        try:
-            with reading(self._file.name):
-                made = cutout_of(self._file, self._wcs, self._headers.of(part), part, pixels)
+                part = stamp.part
+                return stamp.target.number, Cutout(
+                    pixels(stamp).reshape(part.shape), self._source, part
+                )
         except ArchiveAccessError as error:
             return _failed(stamp, error)
-        return stamp.target.number, made
 
 
 def _failed(stamp: Stamp, error: ArchiveAccessError) -> Outcome:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from helpers.bulk.provenance import ERROR, PARTIAL, WHOLE, Provenance, Row
 from helpers.bulk.tables import Rows
-from helpers.cutout_header import padded_header
 from helpers.errors import ArchiveAccessError, StoreError
 from helpers.one_cutout import Cutout
 
@@ -111,7 +110,7 @@ class StampStore:
             "etag": outcome.etag,
             "x0": outcome.asked[1].start,
             "y0": outcome.asked[0].start,
-            "header": padded_header(outcome.header, outcome.asked).tostring(padding=False),
+            "header": outcome.asked_header(),
             "status": PARTIAL if outcome.partial else WHOLE,
         }
 

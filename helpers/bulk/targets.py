@@ -86,8 +86,16 @@ def target_of(number: int, given: Any, wanted: Wanted) -> Target:
 def by_file(targets: Iterable[Target]) -> list[list[Target]]:
     """Return the targets of each file, in the order in which the files are first named."""
     groups: dict[object, list[Target]] = {}
+    keys: dict[str, object] = {}
     for target in targets:
-        groups.setdefault(_file_key(target), []).append(target)
+        location = target.location
+        # Nearly all targets name a file that another one has named.
+        key = keys.get(location) if isinstance(location, str) else None
+        if key is None:
+            key = _file_key(target)
+            if isinstance(location, str):
+                keys[location] = key
+        groups.setdefault(key, []).append(target)
     return list(groups.values())
 
 

@@ -6,8 +6,6 @@ Plain images: FITS standard 4.0, section 5 and Table 8.  Tile-compressed images:
 from __future__ import annotations
 
 import math
-import operator
-from itertools import product
 from typing import TYPE_CHECKING
 
 from helpers.errors import FitsError
@@ -23,8 +21,8 @@ HEAP_COLUMNS = ("COMPRESSED_DATA", "GZIP_COMPRESSED_DATA", "UNCOMPRESSED_DATA")
 Slices = tuple[slice, ...]
 
 
-def plain_image(header: fits.Header, data_start: int, slices: Slices) -> list[Range]:
-    """Return the ranges of bytes of a part of a plain image; rows taken whole are one.
+class PlainImage:
+    """Where the pixels of a plain image are.
 
     Parameters
     ----------
@@ -32,22 +30,35 @@ def plain_image(header: fits.Header, data_start: int, slices: Slices) -> list[Ra
         Header of the image.
     data_start : int
         Where its data begin in the file.
-    slices : tuple of slice
-        The part, in numpy's order of axes, with step 1.
     """
-    shape = [header[f"NAXIS{axis}"] for axis in range(header["NAXIS"], 0, -1)]
-    item = abs(header["BITPIX"]) // 8
-    strides = [item * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    # Behind this axis all axes are taken whole, so that it runs on in the file.
-    run = max(
-        axis for axis in range(len(shape)) if axis == 0 or _is_some(slices[axis], shape[axis])
-    )
-    part, stride = slices[run], strides[run]
-    ranges = []
-    for place in product(*(range(each.start, each.stop) for each in slices[:run])):
-        start = data_start + sum(map(operator.mul, place, strides))
-        ranges.append((start + part.start * stride, start + part.stop * stride))
-    return ranges
+
+    def __init__(self, header: fits.Header, data_start: int) -> None:
+        shape = [header[f"NAXIS{axis}"] for axis in range(header["NAXIS"], 0, -1)]
+        item = abs(header["BITPIX"]) // 8
+        self._start, self._shape = data_start, shape
+        self._strides = [item * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+
+    def ranges(self, slices: Slices) -> np.ndarray:
+        """Return the ranges of bytes of a part, shape (n, 2), rising; rows taken whole are one.
+
+        Parameters
+        ----------
+        slices : tuple of slice
+            The part, in numpy's order of axes, with step 1.
+        """
+        import numpy as np
+
+        # Behind this axis all axes are taken whole, so that it runs on in the file.
+        run = max(
+            axis
+            for axis, length in enumerate(self._shape)
+            if axis == 0 or _is_some(slices[axis], length)
+        )
+        starts = np.array([self._start], np.int64)
+        for part, stride in zip(slices[:run], self._strides, strict=False):
+            starts = np.add.outer(starts, stride * np.arange(part.start, part.stop)).ravel()
+        part, stride = slices[run], self._strides[run]
+        return np.stack([starts + part.start * stride, starts + part.stop * stride], axis=1)
 
 
 def _is_some(part: slice, length: int) -> bool:
@@ -60,8 +71,8 @@ def table_rows(table: fits.BinTableHDU) -> Range:
     return start, start + table.header["NAXIS1"] * table.header["NAXIS2"]
 
 
-def tiles(table: fits.BinTableHDU, rows: bytes, slices: Slices) -> list[Range]:
-    """Return the ranges of bytes of the compressed tiles under a part of an image.
+def tiles(table: fits.BinTableHDU, rows: bytes, slices: Slices) -> np.ndarray:
+    """Return the ranges of bytes of the compressed tiles under a part, shape (n, 2).
 
     Parameters
     ----------
@@ -82,7 +93,7 @@ def tiles(table: fits.BinTableHDU, rows: bytes, slices: Slices) -> list[Range]:
     for column in table.columns:
         if column.name in HEAP_COLUMNS:
             ranges += _heap_ranges(needed[column.name], _item_size(column.format), heap)
-    return ranges
+    return np.array(ranges, np.int64).reshape(-1, 2)
 
 
 def _tile_numbers(header: fits.Header, slices: Slices) -> list[int]:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.errors import ArchiveAccessError, FitsError
-from helpers.remote.byte_ranges import Slices, plain_image, table_rows, tiles
+from helpers.remote.byte_ranges import PlainImage, Slices, table_rows, tiles
 from helpers.remote.chunks import Chunk
 from helpers.remote.fits_cache import RemoteFits
-from helpers.remote.sparse_file import Range, SparseFile
+from helpers.remote.sparse_file import SparseFile
 from helpers.wcs import celestial_wcs
 
 if TYPE_CHECKING:
+    import numpy as np
     from astropy.io import fits
     from astropy.wcs import WCS
 
@@ -59,9 +60,11 @@ class FitsFile:
     def prefetch(self, number: int, image: Any, slices: Slices) -> None:
         """Fetch the bytes under a part of an image at once: here nothing, they are there."""
 
-    def ranges(self, number: int, image: Any, slices: Slices) -> list[Range]:
-        """Return the ranges of bytes under a part of an image that must be fetched: none."""
-        return []
+    def ranges(self, number: int, image: Any, slices: Slices) -> np.ndarray:
+        """Return the ranges of bytes under a part that must be fetched, shape (n, 2): none."""
+        import numpy as np
+
+        return np.empty((0, 2), np.int64)
 
 
 class RemoteFitsFile(FitsFile):
@@ -72,6 +75,7 @@ class RemoteFitsFile(FitsFile):
         self._remembered = remote.remembered()
         self._file = self._view(self._remembered.chunks)
         self._tables: dict[int, tuple[Any, bytes]] = {}
+        self._images: dict[int, PlainImage] = {}
         super().__init__(remote.url, self._file, self._file.version.etag)
 
     def _view(self, chunks: Sequence[Chunk]) -> SparseFile:
@@ -106,13 +110,12 @@ class RemoteFitsFile(FitsFile):
         return self._remembered.wcs(number, lambda: celestial_wcs(hdus[number].header, hdus))
 
     def prefetch(self, number: int, image: Any, slices: Slices) -> None:
-        ranges = self.ranges(number, image, slices)
-        self._file.prefetch(ranges)
+        self._file.prefetch(self.ranges(number, image, slices).tolist())
         # A small file may be known as a whole.
         self._file.confirm()
 
-    def ranges(self, number: int, image: Any, slices: Slices) -> list[Range]:
-        """Return the ranges of bytes under a part of an image.
+    def ranges(self, number: int, image: Any, slices: Slices) -> np.ndarray:
+        """Return the ranges of bytes under a part of an image, shape (n, 2).
 
         Raises
         ------
@@ -124,11 +127,15 @@ class RemoteFitsFile(FitsFile):
         if isinstance(image, fits.CompImageHDU):
             ranges = tiles(*self._table(number), slices)
         else:
-            ranges = plain_image(image.header, image.fileinfo()["datLoc"], slices)
-        # What is known before the pixels come is what another cutout needs too.
-        self._remembered.store(self._file.chunks)
-        self._file.check_end(ranges)
+            ranges = self._plain_image(number, image).ranges(slices)
+        self._file.check_end(int(ranges[:, 1].max(initial=0)))
         return ranges
+
+    def _plain_image(self, number: int, image: Any) -> PlainImage:
+        if number not in self._images:
+            self._images[number] = PlainImage(image.header, image.fileinfo()["datLoc"])
+            self._remember()
+        return self._images[number]
 
     def _table(self, number: int) -> tuple[fits.BinTableHDU, bytes]:
         """Read the rows of a compressed image's table, which tell where its tiles are."""
@@ -141,7 +148,12 @@ class RemoteFitsFile(FitsFile):
                 self._file.prefetch([(start, stop)])
                 self._file.seek(start)
                 self._tables[number] = tables[number], self._file.read(stop - start)
+            self._remember()
         return self._tables[number]
+
+    def _remember(self) -> None:
+        """Keep what is known before the pixels come: another cutout needs it too."""
+        self._remembered.store(self._file.chunks)
 
 
 @contextmanager

@@ -91,7 +91,7 @@ class SparseFile(io.RawIOBase):
             If the file ends before a range does, or cannot be read.
         """
         merged = merge(ranges)
-        self.check_end(merged)
+        self.check_end(max((stop for _, stop in merged), default=0))
         starts = [(self._known_until(start), stop) for start, stop in merged]
         missing = [range_ for range_ in starts if range_[0] < range_[1]]
         if not missing:
@@ -99,15 +99,14 @@ class SparseFile(io.RawIOBase):
         with cancellable_threads(min(PARALLEL, len(missing))) as pool:
             self.chunks += pool.map(lambda range_: self.fetch(*range_), missing)
 
-    def check_end(self, ranges: Iterable[Range]) -> None:
-        """Make sure that the file does not end before the ranges do.
+    def check_end(self, needed: int) -> None:
+        """Make sure that the file has so many bytes.
 
         Raises
         ------
         DownloadError
-            If it does.
+            If it is shorter.
         """
-        needed = max((stop for _, stop in ranges), default=0)
         if needed > self.size:
             raise DownloadError(
                 f"{self.url} is cut short: it has {self.size} bytes of {needed} needed", self.url

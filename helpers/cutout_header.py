@@ -59,6 +59,7 @@ class PartHeaders:
         self._shared = shared
         moving = _moving(self._letters)
         self._places = [n for n, keyword in enumerate(shared.keys()) if keyword in moving]
+        self._cards = [shared.cards[place] for place in self._places]
         self._lines = [str(card) for card in shared.cards]
 
     def of(self, rows: slice, columns: slice) -> fits.Header:
@@ -71,7 +72,7 @@ class PartHeaders:
         """Return the same header as text, in a tenth of the time."""
         from astropy.io import fits
 
-        moved = fits.Header([copy(self._shared.cards[place]) for place in self._places])
+        moved = fits.Header([copy(card) for card in self._cards])
         _move(moved, rows, columns, self._letters)
         lines = self._lines.copy()
         for place, card in zip(self._places, moved.cards, strict=True):

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from distributed.protocol import serialize, to_serialize
 from odd_servers import VersionedFile, odd_server
 from test_batches import with_damaged_tiles
 from test_bulk_planner import ETAG, SIDE, places, plain, same, spans, tiled, union
@@ -94,8 +95,9 @@ def test_a_local_file_is_divided_by_its_targets(tmp_path) -> None:
 
 def test_what_a_unit_sends_back_is_hardly_more_than_its_pixels(large: VersionedFile) -> None:
     with odd_server(large) as base:
-        sent = pickle.dumps(cut_unit(targets_of(base, large, 200), Wanted(SIDE)))
-    assert len(sent) < 200 * (SIDE * SIDE * 4 + 500) + 20_000
+        finished = cut_unit(targets_of(base, large, 200), Wanted(SIDE))
+    _, frames = serialize(to_serialize(finished))
+    assert sum(map(len, frames)) < 200 * (SIDE * SIDE * 4 + 500) + 20_000
 
 
 @pytest.mark.parametrize("kind", [pytest.param("float32", marks=pytest.mark.slow), "RICE_1"])
@@ -121,7 +123,7 @@ def test_an_error_that_dask_cannot_pickle_does_not_cost_its_unit(kind: str) -> N
     with odd_server(file) as base:
         position = places(plain(180, 240), 1, reach=0.2)[0]
         unit = [Target(0, f"{base}/bad.fits", position)]
-        [(number, error)] = pickle.loads(pickle.dumps(cut_unit(unit, Wanted(SIDE))))
+        [(number, error)] = pickle.loads(pickle.dumps(cut_unit(unit, Wanted(SIDE)))).outcomes
     assert (number, type(error), error.url) == (0, FitsError, f"{base}/bad.fits")
 
 

@@ -34,7 +34,7 @@ def pixels_of(wcs: WCS, positions: Sequence[SkyCoord | RaDec]) -> list[Pixel | N
         None where a position must be asked for by itself, with `helpers.wcs.pixel_of`: it is not
         in ICRS, or something is wrong with it.
     """
-    places = [_icrs(position) for position in positions]
+    places = [icrs_of(position) for position in positions]
     known = [index for index, place in enumerate(places) if place is not None]
     found: list[Pixel | None] = [None] * len(places)
     if len(known) < 2:
@@ -51,8 +51,8 @@ def pixels_of(wcs: WCS, positions: Sequence[SkyCoord | RaDec]) -> list[Pixel | N
     return found
 
 
-def _icrs(position: SkyCoord | RaDec) -> RaDec | None:
-    """Right ascension and declination, if they are all there is."""
+def icrs_of(position: SkyCoord | RaDec) -> RaDec | None:
+    """Return right ascension and declination, if they are all there is."""
     from astropy.coordinates import ICRS, UnitSphericalRepresentation
 
     if isinstance(position, RaDec):

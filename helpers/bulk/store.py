@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 #: Bytes of a chunk, about: a chunk is written again for each batch of stamps in it.
-CHUNK = 2**18
+CHUNK = 2**20
 #: What waits in memory until it is written: so many outcomes, or bytes of pixels.
-BATCH, BATCH_BYTES = 512, 2**25
+BATCH, BATCH_BYTES = 2048, 2**25
 
 Shape = tuple[int, int]
 

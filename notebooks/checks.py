@@ -326,6 +326,55 @@ def check_nearest(nearest: Any, targets: Table, fields: Table) -> str:
     return "Right: one query answered for all targets."
 
 
+def check_times_read(times: Any, number: int, span: int, together: Any) -> str:
+    """Check how often each byte would be read if each of `number` stamps read its span."""
+    found = _number(times)
+    if found is None:
+        return _not_yet("times_read must be a single number")
+    right = number * span / together.bytes
+    if abs(found / right - 1) < 0.02:
+        return "Right: so many spans lie over each byte."
+    if abs(found * right - 1) < 0.02:
+        return _not_yet("invert it: the bytes one by one, divided by the bytes together")
+    if abs(found - number / together.requests) < 0.02 * number / together.requests:
+        return _not_yet("those are stamps per request; take the bytes")
+    return _not_yet("the stamps one by one move their number times the span")
+
+
+def check_egress(dollars: Any, row: int) -> str:
+    """Check the price of a million spans of 64 pixels to another region; `row` in bytes."""
+    found = _number(dollars)
+    if found is None:
+        return _not_yet("dollars must be a single number")
+    right, short = (1e6 * n * row / 1e9 * 0.02 for n in (64, 32))
+    if abs(found / right - 1) < 0.02:
+        return "Right: twice the pixels on a side are twice the rows, and twice the price."
+    if abs(found / short - 1) < 0.02:
+        return _not_yet("that is the price of stamps of 32 pixels")
+    if abs(found / right - 4.5) < 0.1:
+        return _not_yet("that is the price to the internet; the other region costs less")
+    return _not_yet("multiply a million spans, in gigabytes, by $0.02")
+
+
+def check_stack_contrast(ratio: Any, w1: np.ndarray, w3: np.ndarray) -> str:
+    """Check the ratio of the mean star's light in two stacks of stamps."""
+    found = _number(ratio)
+    if found is None:
+        return _not_yet("ratio must be a single number")
+    rows, columns = np.indices(w1.shape[1:]) - (w1.shape[1] - 1) / 2
+    near = np.hypot(rows, columns) < 5
+    means = [group.mean(axis=0) for group in (w1, w3)]
+    levels = [np.median(np.concatenate([mean[:6], mean[-6:]])) for mean in means]
+    one, other = ((mean - level)[near].sum() for mean, level in zip(means, levels, strict=True))
+    if abs(found / (one / other) - 1) < 0.1:
+        return "Right: the stars are nearly as bright, in magnitudes, at 12 as at 3.4 micrometres."
+    if abs(found * (one / other) - 1) < 0.1:
+        return _not_yet("this is W3 over W1; invert it")
+    if abs(found - 2.5 * np.log10(one / other)) < 0.1:
+        return _not_yet("this is a difference of magnitudes; give the ratio of the sums")
+    return _not_yet("add up the pixels near the middle, above the median of the outer rows")
+
+
 def _decodes(decode: Callable[[bytes], bytes], data: bytes) -> bool:
     try:
         decode(data)
@@ -353,4 +402,7 @@ CHECKS: Sequence[Callable[..., str]] = (
     check_by_detector,
     check_folder_sizes,
     check_nearest,
+    check_times_read,
+    check_egress,
+    check_stack_contrast,
 )

@@ -2,7 +2,8 @@
 
 ``python -m tools.pair_notebooks [NAME ...]``; run again it changes nothing: an output that
 differs only in what must vary (``notebooks/outputs_that_vary.cfg``), and a figure that another
-machine rounded differently, stay as they were.
+machine rounded differently, stay as they were.  So do the outputs of a cell with the tag
+``nbval-ignore-output``, which shows measured seconds, while its source is the same.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from tools.run_notebooks import make_data
 
 #: Written when a pair is out of step, and by the tests that find it so.
 COMMAND = "make notebooks"
+#: Tag of cells whose outputs are different in each run.
+VARIES = "nbval-ignore-output"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -59,8 +62,13 @@ def _keep_what_is_equal(new: NotebookNode, old: NotebookNode) -> None:
     kernel = old.metadata.get("language_info", new.metadata["language_info"])
     new.metadata["language_info"] = kernel
     for cell, before in zip(code_cells(new), code_cells(old), strict=False):
-        if same_outputs(cell.outputs, before.outputs):
+        if _is_only_timed(cell, before) or same_outputs(cell.outputs, before.outputs):
             cell.outputs = before.outputs
+
+
+def _is_only_timed(cell: NotebookNode, before: NotebookNode) -> bool:
+    timed = VARIES in cell.metadata.get("tags", []) and len(before.outputs) > 0
+    return timed and cell.source == before.source
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ test-thorough: .venv/ready ## pass the tests with 100 times the examples of each
 test-oldest:          ## pass the tests with the oldest versions that are allowed
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check uv
-	.venv-oldest/bin/uv pip install --compile-bytecode --python .venv-oldest/bin/python --resolution lowest-direct --editable '.[replica,notebooks,test,fast,bulk,site]'
+	.venv-oldest/bin/uv pip install --compile-bytecode --python .venv-oldest/bin/python --resolution lowest-direct --editable '.[replica,notebooks,test,fast,site]'
 	.venv-oldest/bin/python -m pytest $(SIDE_BY_SIDE) --deselect tests/test_project_files.py::test_types_hold
 
 # Astropy before 8.0 has no cache of its own for the replica's files, so it is lent one.
@@ -82,7 +82,7 @@ bench: .venv/ready    ## compare with what people do today; the tables go to bui
 	@$(PYTHON) -c "import helpers" || { echo "Choose another, such as: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(INSTALL) --compile-bytecode --editable '.[replica,notebooks,test,fast,bulk,site]'
+	$(INSTALL) --compile-bytecode --editable '.[replica,notebooks,test,fast,site]'
 	touch .venv/ready
 
 clean:                ## remove what the targets made, but not the user's data cache

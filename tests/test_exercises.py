@@ -140,6 +140,15 @@ OBJECTS = [{"Key": f"a/b.{end}", "Size": n} for end, n in (("fits", 5e6), ("fits
 TARGETS = Table({"target": ["Crab", "Cas A"], "ra": [83.6, 350.9], "dec": [22.0, 58.8]})
 FIELDS = Table({"seq_id": ["F1", "F2", "F3"], "ra": [83, 351, 20], "dec": [23, 60, 0]})
 
+
+def stars_on(peak: float) -> np.ndarray:
+    """Stamps of 32 pixels with a star in the middle, and noise."""
+    radius = np.hypot(*(np.indices((32, 32)) - 15.5))
+    return peak * np.exp(-((radius / 3) ** 2)) + np.random.default_rng(3).normal(
+        7, 0.1, (9, 32, 32)
+    )
+
+
 #: Check, the arguments behind the answer, the solution, three typical wrong answers.
 CASES = {
     "check_block_sizes": (
@@ -211,6 +220,21 @@ CASES = {
         (TARGETS, FIELDS),
         {"Crab": "F1", "Cas A": "F2"},
         [..., {"Crab": "F1"}, {"Crab": "F1", "Cas A": "F3"}, {"Crab": 1.0, "Cas A": 1.3}],
+    ),
+    "check_times_read": (
+        (1000, 524_160, cost(25, 26_160_000)),
+        1000 * 524_160 / 26_160_000,
+        [..., 26_160_000 / 524_160_000, 1000 / 25, 1000],
+    ),
+    "check_egress": (
+        (16_380,),
+        1e6 * 64 * 16_380 / 1e9 * 0.02,
+        [..., 1e6 * 32 * 16_380 / 1e9 * 0.02, 1e6 * 64 * 16_380 / 1e9 * 0.09, 64 * 16_380],
+    ),
+    "check_stack_contrast": (
+        (stars_on(50.0), stars_on(5.0)),
+        10.0,
+        [..., 0.1, 2.5, "fainter"],
     ),
 }
 

@@ -192,5 +192,5 @@ def check_packages() -> None:
     if missing:
         raise StoreError(
             f"to write stamps into a store, install {' and '.join(missing)}: "
-            "pip install 'archives-in-the-cloud[bulk]'"
+            f"pip install {' '.join(missing)}"
         )

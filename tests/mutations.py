@@ -187,6 +187,7 @@ MUTATIONS = {
         (
             ("Pan-STARRS header", "gone", "COMPRESSED_IMAGE BSOFTEN"),
             ("Pan-STARRS header", "new", "COMPRESSED_IMAGE SOFTENB"),
+            ("Pan-STARRS cutout", "new", "HDU 0 SOFTENB"),
         ),
     ),
     "instrument of a Hubble file": Mutation(
@@ -218,6 +219,33 @@ MUTATIONS = {
         '"searchRadius": -1.0,',
         "",
         (("MAST name resolver", "gone", "key resolvedCoordinate[].searchRadius"),),
+    ),
+    "unit of a column of MAST's TAP": Mutation(
+        "archives/mast/caom_tables.py",
+        '"s_ra": "deg"',
+        '"s_ra": "rad"',
+        (("MAST TAP", "changed", "field s_ra"),),
+    ),
+    "key in MAST's cloud_access": Mutation(
+        "archives/mast/image_search.py",
+        '"access":"open"',
+        '"access":"region"',
+        (("MAST image search", "changed", "cell cloud_access aws.access"),),
+    ),
+    "type of a catalogue's column": Mutation(
+        "archives/mast/ps1_columns.csv",
+        "objID,BIGINT,long",
+        "objID,BIGINT,int",
+        (
+            ("Pan-STARRS objects", "changed", "field objID"),
+            ("Pan-STARRS objects", "changed", "cell objID"),
+        ),
+    ),
+    "frame of a cutout": Mutation(
+        "archives/mast/ps1_cutouts.py",
+        '("FK5", "added by fitscut")',
+        '("ICRS", "added by fitscut")',
+        (("Pan-STARRS cutout", "changed", "HDU 0 RADESYS"),),
     ),
     "feature of ADQL": Mutation(
         "protocols/tap_documents.py",

@@ -312,7 +312,7 @@ def test_a_replica_that_fails_is_no_outage_of_the_archives(
     there = ("--against", shared_replica.proxy, "--certificate", certificate)
     found = run_check(tmp_path, *there, REPLICA_CACHE=str(no_folder))
     assert found.code == 1
-    assert "the replica itself does not answer: AllWISE folder" in found.errors
+    assert "the replica itself does not answer: AllWISE" in found.errors
 
 
 # The questions are those of the notebooks
@@ -395,6 +395,8 @@ def test_the_services_are_asked_what_the_notebooks_ask(
         ("irsa.ipac.caltech.edu", "TAP"),
         ("irsa.ipac.caltech.edu", "ibe"),
         ("mast.stsci.edu", "api"),
+        ("mast.stsci.edu", "portal"),
+        ("mast.stsci.edu", "vo-tap"),
     }
 
 

@@ -71,6 +71,22 @@ def path_lookup(content: bytes) -> Answer:
     return Answer(facts, captures)
 
 
+def objects(content: bytes) -> Answer:
+    """Read an answer of MAST's catalogues: columns with their types, and kinds of the cells."""
+    document = _object(content)
+    info, data = document.get("info"), document.get("data")
+    if not (_are_objects(info) and isinstance(data, list)):
+        raise UnreadableError("info and data are not lists")
+    facts = {f"field {column.get('name')}": str(column.get("type")) for column in info}
+    rows = (row for row in data if isinstance(row, list) and len(row) == len(info))
+    first = next(rows, None)
+    if first is not None:
+        facts["rows"] = "some"
+        names = (str(column.get("name")) for column in info)
+        facts |= {f"cell {name}": kind(cell) for name, cell in zip(names, first, strict=True)}
+    return Answer(facts)
+
+
 def names(content: bytes) -> Answer:
     """Read an answer of the name resolver: its keys."""
     return Answer(key_facts(_object(content)))

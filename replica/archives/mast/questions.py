@@ -9,6 +9,7 @@ from replica.check import portal
 from replica.check.answers import Row
 from replica.check.fits_headers import Headers
 from replica.check.question import Question
+from replica.check.tables import VOTable
 
 _INVOKE = "https://mast.stsci.edu/api/v0/invoke"
 _COLUMNS = "https://mast.stsci.edu/portal/Mashup/Mashup.asmx/columnsconfig"
@@ -117,5 +118,40 @@ QUESTIONS = (
         "http://mastresolver.stsci.edu/Santa-war/query",
         portal.names,
         {"name": "Crab", "outputFormat": "json", "resolveAll": "False"},
+    ),
+    Question(
+        "MAST TAP",
+        "https://mast.stsci.edu/vo-tap/api/v0.1/caom/sync",
+        VOTable(Row({"filters": "r"}, cells=("obs_collection", "dataurl"))),
+        form={
+            "REQUEST": "doQuery",
+            "LANG": "ADQL",
+            "QUERY": "SELECT obs_collection, filters, s_ra, dataurl FROM dbo.obspointing "
+            "WHERE obs_id = 'rings.v3.skycell.1784.059.stk.r'",
+        },
+    ),
+    Question(
+        "MAST image search",
+        "https://mast.stsci.edu/portal/Mashup/VoQuery.asmx/SiaV1",
+        VOTable(Row({"name": "*stk.r.unconv.fits"}, cells=("imageFormat", "cloud_access*"))),
+        {"MISSION": "PS1", "POS": "83.63321,22.01446", "SIZE": "0"},
+    ),
+    Question(
+        "Pan-STARRS objects",
+        "https://catalogs.mast.stsci.edu/api/v0.1/panstarrs/dr2/mean.json",
+        portal.objects,
+        {
+            **{"ra": "83.63321", "dec": "22.01446", "radius": "0.001"},
+            "columns": "[objID,raMean,decMean,iMeanPSFMag,nDetections,distance]",
+        },
+    ),
+    Question(
+        "Pan-STARRS cutout",
+        "https://ps1images.stsci.edu/cgi-bin/fitscut.cgi",
+        Headers("HDU 0", ("BITPIX", "NAXIS1", "NAXIS2", "CTYPE1", "CTYPE2", "RADESYS")),
+        {
+            **{"ra": "83.63321", "dec": "22.01446", "size": "40", "format": "fits"},
+            "red": "/rings.v3.skycell/1784/059/rings.v3.skycell.1784.059.stk.r.unconv.fits",
+        },
     ),
 )

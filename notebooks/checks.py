@@ -180,6 +180,23 @@ def check_asymmetry(ratio: Any, image: Any, centre: SkyCoord) -> str:
     return _not_yet("use mean counts per pixel; position angles run from north through east")
 
 
+def check_growth(growth: Any) -> str:
+    """Check Cassiopeia A's growth in percent a year, within 15 percent.
+
+    Published: 0.2 (Vink et al. 1998, A&A 339, 201; DeLaney et al. 2004, ApJ 613, 343).
+    """
+    found, published, years = _number(growth), 0.2, 19.3
+    if found is None:
+        return _not_yet("growth must be a single number, in percent a year")
+    if abs(found / published - 1) < 0.15:
+        return "Right: a fifth of a percent a year, which adds up to 4 arcsec between the images."
+    if abs(found / years / published - 1) < 0.15:
+        return _not_yet("that is the growth between the two images; divide it by the years")
+    if abs(found * 100 / published - 1) < 0.15:
+        return _not_yet("that is a fraction a year; multiply it by 100 to get percent")
+    return _not_yet("divide the later radius by the earlier one, both in arcsec, and subtract 1")
+
+
 def check_events_inside(inside: Mapping[int, Any], distance: np.ndarray) -> str:
     """Check the number of events within 1, 3 and 5 arcmin; distance in arcmin."""
     if not isinstance(inside, Mapping) or set(inside) != {1, 3, 5}:
@@ -393,6 +410,7 @@ CHECKS: Sequence[Callable[..., str]] = (
     check_oldest,
     check_rate,
     check_asymmetry,
+    check_growth,
     check_events_inside,
     check_hard_fraction,
     check_silent_cuts,

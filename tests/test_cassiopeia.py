@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,12 +19,16 @@ from astropy.wcs import WCS
 from astroquery.heasarc import Heasarc
 from astroquery.ipac.irsa import Irsa
 from astroquery.mast import Observations
+from nbformat import NotebookNode
+from tqdm import tqdm
 
 from replica.archives.irsa import allwise
 from replica.archives.mast import panstarrs
 from replica.archives.mast.tessellation import skycell, skycell_at
 from replica.holdings import Product, holdings
 from replica.simulation import cassiopeia, simulate
+from tools.execution import run
+from tools.notebook_files import NOTEBOOKS, code_cells, read_source
 
 CENTRE = SkyCoord(*cassiopeia.CENTRE, unit="deg")
 FIRST, LAST = "acisf00114N004_cntr_img2.fits.gz", "acisf19606N002_cntr_img2.fits.gz"
@@ -235,6 +240,43 @@ def test_rosat_shows_an_extended_source_at_its_place(made) -> None:
     edges = np.array([0.0, 40, 80, 120, 160, 200, 240])
     density = np.histogram(distance, edges)[0] / np.diff(edges**2)
     assert density[2] > 0.9 * density[0] > 5 * density[-1]  # a ring blurred to a disc
+
+
+# In the notebook of four archives
+
+THE_LINE = 'name = "Crab Nebula"'
+
+
+def changed_notebook() -> NotebookNode:
+    """The notebook with one line changed, the only one of its form."""
+    notebook = read_source(NOTEBOOKS / "crab_multiwavelength.md")
+    lines = [line for cell in code_cells(notebook) for line in cell.source.splitlines()]
+    assert lines.count(THE_LINE) == 1
+    for cell in code_cells(notebook):
+        cell.source = cell.source.replace(f"{THE_LINE}\n", 'name = "Cassiopeia A"\n')
+    return notebook
+
+
+def test_the_notebook_knows_the_same_of_both_objects() -> None:
+    source = "\n".join(cell.source for cell in code_cells(changed_notebook()))
+    tables = [line for line in source.splitlines() if '"Crab Nebula":' in line]
+    assert len(tables) == 3
+    assert all('"Cassiopeia A":' in line and line.endswith("}[name]") for line in tables)
+
+
+@pytest.mark.slow
+def test_one_changed_line_leads_the_notebook_to_cassiopeia_a() -> None:
+    notebook = changed_notebook()
+    with tqdm(disable=True) as bar:
+        result = run("crab_multiwavelength", notebook, bar)
+    assert result.failure == ""
+    said = "\n".join(
+        output.get("text", "") for cell in code_cells(notebook) for output in cell.outputs
+    )
+    assert "2453.077" in said
+    assert "Not yet" not in said
+    [infrared] = re.findall(r"^W4 +([\d.]+) Jy$", said, re.MULTILINE)
+    assert float(infrared) == pytest.approx(112, rel=0.15)
 
 
 # Found by name

@@ -184,6 +184,7 @@ CASES = {
         asymmetry(315, 135),
         [..., asymmetry(135, 315), asymmetry(45, 225), 1.0],
     ),
+    "check_growth": ((), 0.201, [..., 3.88, 0.002, -0.2]),
     "check_events_inside": (
         (DISTANCE,),
         INSIDE,

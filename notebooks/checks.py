@@ -374,15 +374,15 @@ def check_egress(dollars: Any, row: int) -> str:
 
 
 def check_stack_contrast(ratio: Any, w1: np.ndarray, w3: np.ndarray) -> str:
-    """Check the ratio of the mean star's light in two stacks of stamps."""
+    """Check the ratio of the typical star's light in two stacks of stamps."""
     found = _number(ratio)
     if found is None:
         return _not_yet("ratio must be a single number")
     rows, columns = np.indices(w1.shape[1:]) - (w1.shape[1] - 1) / 2
     near = np.hypot(rows, columns) < 5
-    means = [group.mean(axis=0) for group in (w1, w3)]
-    levels = [np.median(np.concatenate([mean[:6], mean[-6:]])) for mean in means]
-    one, other = ((mean - level)[near].sum() for mean, level in zip(means, levels, strict=True))
+    stacks = [np.nanmedian(group, axis=0) for group in (w1, w3)]
+    levels = [np.median(np.concatenate([stack[:6], stack[-6:]])) for stack in stacks]
+    one, other = ((stack - level)[near].sum() for stack, level in zip(stacks, levels, strict=True))
     if abs(found / (one / other) - 1) < 0.1:
         return "Right: the stars are nearly as bright, in magnitudes, at 12 as at 3.4 micrometres."
     if abs(found * (one / other) - 1) < 0.1:

@@ -64,7 +64,7 @@ def test_the_report_has_a_line_for_each_batch_and_its_goals(tmp_path: Path) -> N
     text = report._bulk(found)
     assert all(batch.title in text for batch in bulk.STAMPS)
     reached = goals({"bulk": found})
-    assert len(reached) == len(bulk.STAMPS) + 2 + 1 + 2
+    assert len(reached) == len(bulk.STAMPS) + 6 + 1 + 2
     assert all(each["reached"] for each in reached)
     worse = [row | {"bytes": 300_000_000} for row in rows]
     assert not goals({"bulk": bulk.summary(worse, [NEAR, DISTANT])})[0]["reached"]

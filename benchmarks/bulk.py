@@ -119,7 +119,7 @@ def _executor(name: str) -> Iterator[Any]:
         return
     import distributed
 
-    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
     with cluster, distributed.Client(cluster) as client:
         # As in this process: what is imported anyway is not on the clock.
         client.run(warm_astropy)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from multiprocessing import get_context
 from typing import Any
 
@@ -134,16 +135,17 @@ def cluster() -> Iterator[Any]:
     before = dict(copyreg.dispatch_table)
     import distributed
 
-    with pytest.MonkeyPatch.context() as patch:
+    with ExitStack() as stack:
+        stack.callback(copyreg.dispatch_table.update, before)
+        stack.callback(copyreg.dispatch_table.clear)
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
         for name in ("NO_PROXY", "no_proxy"):
             patch.setenv(name, "*")
         cluster = distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50
         )
-        with cluster, distributed.Client(cluster) as client:
-            yield client
-    copyreg.dispatch_table.clear()
-    copyreg.dispatch_table.update(before)
+        stack.enter_context(cluster)
+        yield stack.enter_context(distributed.Client(cluster))
 
 
 class Killer:

@@ -131,12 +131,21 @@ def _convolved(
             weight = (flux * down[a] * right[b])[inside].astype(np.float32)
             np.add.at(grid, ((i + a) * columns + j + b)[inside], weight)
     waves = np.fft.rfft2(grid.reshape(rows, columns))
-    fy, fx = np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(columns)[None, :]
-    waves *= _transform(np.hypot(fy, fx).astype(np.float32), fwhm)
-    waves /= (np.sinc(fy) ** 4).astype(np.float32)
-    waves /= (np.sinc(fx) ** 4).astype(np.float32)
+    del grid
+    _filter(waves, np.fft.fftfreq(rows), np.fft.rfftfreq(columns), fwhm)
     whole = np.fft.irfft2(waves, (rows, columns))
-    return whole[_PAD : _PAD + shape[0], _PAD : _PAD + shape[1]].astype(np.float32)
+    return whole[_PAD : _PAD + shape[0], _PAD : _PAD + shape[1]].astype(np.float32, copy=False)
+
+
+def _filter(waves: np.ndarray, down: np.ndarray, right: np.ndarray, fwhm: float) -> None:
+    """Multiply a spectrum by the profile's and divide it by the spline's, strip by strip."""
+    down, right = down.astype(np.float32), right.astype(np.float32)
+    spline = np.sinc(right) ** 4
+    for start in range(0, down.size, 256):
+        strip = down[start : start + 256, None]
+        factor = _transform(np.hypot(strip, right), fwhm)
+        factor /= np.sinc(strip) ** 4 * spline
+        waves[start : start + 256] *= factor
 
 
 def _smooth_size(size: int) -> int:

@@ -20,19 +20,27 @@ from replica.archives.irsa.artifacts import FAINTEST, REACH
 from replica.holdings import Product
 from replica.simulation.noise import generator
 from replica.simulation.photometry import POGSON, flux_errors, merged, neighbours, noise_area
-from replica.simulation.render import Drawn, sources_on
+from replica.simulation.render import Drawn, moffat, sources_on
 from replica.simulation.sky import HALF_AXES, PULSAR
 
 Columns = dict[str, np.ndarray]
 
 _NAMES = tuple(BANDS)
 _ARCSECONDS = PIXEL * 3600  # in a pixel
-#: Sources closer than this are seen as one: 0.8 of the images' resolution.
-_RESOLVED = 6.6 / _ARCSECONDS
+#: Sources closer than this are seen as one: 0.9 of the images' resolution, where two equal ones
+#: begin to have two peaks.
+_RESOLVED = 7.4 / _ARCSECONDS
+#: Light of brighter sources at a source's place, in units of its own peak, in which it is no peak.
+_OUTSHONE = 0.4
 _REACH = 9.0  # pixels from which light of others enters a fit
+_GLARE = 18.0  # pixels from which a bright source can hide a faint one
 #: Relative error that no measurement goes below: the smallest errors in the real catalogue are
 #: 0.02 magnitudes.
 _FLOOR = 0.02
+#: Share of a neighbour's light that a common fit gives to the wrong one; an assumption.
+_SHARED = 0.1
+#: Share of the light of hidden sources that is not known to be theirs; an assumption.
+_HIDDEN = 0.5
 _DETECTED = 5.0  # signal to noise that a source has in one band at least
 _SPIKE = 3.0  # pixels from the middle of a spike
 #: Share of the nebula's surface brightness by which its structure misleads a fit; an assumption.
@@ -51,8 +59,8 @@ class Seen:
         Proper motion in right ascension and declination, mas a year.
     light : ndarray, shape (4, sources)
         DN in each band.
-    confusion : ndarray, shape (4,)
-        Noise from the sources that are too faint to be listed, DN.
+    confusion : ndarray, shape (4, sources)
+        Noise from the sources that are not listed, and from those fitted together, DN.
     fitted : ndarray of int
         Number of listed sources near enough to be fitted together.
     """
@@ -87,7 +95,7 @@ def measure(tile: Product, tiles: Iterable[Product]) -> Columns:
     seen = _seen(drawn)
     errors = _errors(seen, wcs)
     flux = seen.light + rng.standard_normal(seen.light.shape) * errors
-    reported = np.sqrt(errors**2 + seen.confusion[:, None] ** 2 + (_FLOOR * seen.light) ** 2)
+    reported = np.sqrt(errors**2 + seen.confusion**2 + (_FLOOR * seen.light) ** 2)
     snr = flux / reported
     ra, dec = wcs.all_pix2world(seen.x, seen.y, 0)
     on_tile = (np.minimum(seen.x, seen.y) > 0) & (np.maximum(seen.x, seen.y) < SIZE - 1)
@@ -109,33 +117,61 @@ def _seen(drawn: Drawn) -> Seen:
     )
     noise = np.array([_noise(band) for band in BANDS.values()])[:, None]
     brightness = (flux / noise).max(axis=0)
-    near = (np.minimum(x, y) > -40) & (np.maximum(x, y) < SIZE + 40) & (brightness > 0.8)
-    x, y, flux, brightness = x[near], y[near], flux[:, near], brightness[near]
+    kept = (np.minimum(x, y) > -40) & (np.maximum(x, y) < SIZE + 40) & (brightness > 0.8)
+    x, y, flux, brightness = x[kept], y[kept], flux[:, kept], brightness[kept]
     host = merged(x, y, brightness, _RESOLVED)
-    one, other, distance = neighbours(x, y, _REACH)
+    one, other, distance = neighbours(x, y, _GLARE)
     one, other = np.concatenate([one, other]), np.concatenate([other, one])
-    overlap = np.exp(-((np.concatenate([distance, distance]) / _spread(BANDS["W1"])) ** 2) / 4)
+    distance = np.concatenate([distance, distance])
+    outshone = _outshone(one, other, distance, brightness)
+    near = distance < _REACH
+    one, other, distance = one[near], other[near], distance[near]
+    overlap = np.exp(-((distance / _spread(BANDS["W1"])) ** 2) / 4)
     lost = host[other] == one
     light = flux + _added(one[lost], (flux[:, other] * overlap)[:, lost], x.size)
-    listed = (host == np.arange(x.size)) & ((light / noise).max(axis=0) > 4)
-    faint = (host == np.arange(x.size)) & ~listed
-    adding = faint[other] & listed[one]
-    haze = _added(one[adding], (flux[:, other] * overlap)[:, adding], x.size)
-    light += haze - haze[:, listed].mean(axis=1, keepdims=True)
+    alone = host == np.arange(x.size)
+    strong = (light / noise).max(axis=0) > 4
+    listed = alone & ~outshone & strong
+    haze, glow = (
+        _added(one[kind], (flux[:, other] * overlap)[:, kind], x.size)
+        for kind in (
+            listed[one] & (alone & ~strong)[other],
+            listed[one] & (alone & outshone & strong)[other],
+        )
+    )
+    # The sky around a source holds as much haze, and is subtracted.
+    light += glow + haze - haze[:, listed].mean(axis=1, keepdims=True)
     weight = flux[0, other] * overlap / np.maximum(light[0, one], 1e-9)
     middle_x = x + _added(one[lost], (weight * (x[other] - x[one]))[None, lost], x.size)[0]
     middle_y = y + _added(one[lost], (weight * (y[other] - y[one]))[None, lost], x.size)[0]
     together = listed[one] & listed[other]
     fitted = 1 + np.bincount(one[together], minlength=x.size)
-    motion = tuple(part[near][listed] for part in (drawn.pmra, drawn.pmdec))
+    mixed = _added(one[together], ((flux[:, other] * overlap)[:, together]) ** 2, x.size)
+    confusion = np.sqrt(
+        haze[:, listed].var(axis=1, keepdims=True)
+        + (_SHARED**2 * mixed + (_HIDDEN * glow) ** 2)[:, listed]
+    )
+    motion = tuple(part[kept][listed] for part in (drawn.pmra, drawn.pmdec))
     return Seen(
         middle_x[listed],
         middle_y[listed],
         (motion[0], motion[1]),
         light[:, listed],
-        haze[:, listed].std(axis=1),
+        confusion,
         fitted[listed],
     )
+
+
+def _outshone(
+    one: np.ndarray, other: np.ndarray, distance: np.ndarray, brightness: np.ndarray
+) -> np.ndarray:
+    """Sources that are no peak of their own in the light of brighter ones."""
+    brighter = brightness[other] > brightness[one]
+    one, other, distance = one[brighter], other[brighter], distance[brighter]
+    fwhm = BANDS["W1"].fwhm / _ARCSECONDS
+    profile = moffat(distance**2, fwhm) / moffat(np.zeros(1), fwhm)
+    glare = np.bincount(one, brightness[other] * profile, brightness.size)
+    return glare > _OUTSHONE * brightness
 
 
 def _added(place: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
@@ -259,7 +295,7 @@ def _photometry(
         columns[f"{key}rchi2"] = (worse * rng.normal(0.95, 0.08, snr.size)).round(3)
         columns[f"{key}flux"] = value.round(3)
         columns[f"{key}sigflux"] = error.round(3)
-        columns[f"{key}conf"] = np.full(snr.size, seen.confusion[n].round(3))
+        columns[f"{key}conf"] = seen.confusion[n, chosen].round(3)
         over = SATURATED[name] - columns[f"{key}mpro"]
         columns[f"{key}sat"] = np.where(over > 0, np.clip(0.02 * 10 ** (0.3 * over), 0, 0.9), 0)
         columns[f"{key}sat"] = columns[f"{key}sat"].round(3)

@@ -9,18 +9,20 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
+import pyvo
 import requests
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.io.votable import parse_single_table
 from astropy.table import Table
 from astroquery.mast import Catalogs
+from closing_session import ClosingSession
 
 from replica.archives.mast.ps1_files import web_path
 from replica.archives.mast.ps1_objects import object_id
 from replica.holdings import select
 
-pytestmark = pytest.mark.usefixtures("shared_replica")
+pytestmark = pytest.mark.usefixtures("shared_replica", "vocabularies_stay_here")
 
 SERVICE = "https://catalogs.mast.stsci.edu/api/v0.1/panstarrs/dr2/mean"
 CRAB = SkyCoord(83.63321, 22.01446, unit="deg")
@@ -220,6 +222,32 @@ def test_services_that_are_not_held_are_named(path: str) -> None:
     answer = requests.post(f"https://mast.stsci.edu/{path}", {"ra": 83.6, "dec": 22})
     assert answer.status_code == 404
     assert f"does not hold MAST's service {path.split('/')[0]}" in answer.text
+
+
+# ADQL
+
+
+def test_a_query_finds_what_the_search_finds(session: ClosingSession, around: Table) -> None:
+    """The cone that public code writes for the table of mean objects."""
+    tap = pyvo.dal.TAPService("https://mast.stsci.edu/vo-tap/api/v0.1/ps1dr2", session=session)
+    rows = tap.run_sync(
+        "SELECT objid, ramean, rmeanpsfmag FROM dbo.MeanObjectView "
+        "WHERE CONTAINS(POINT('ICRS', ramean, decmean), CIRCLE('ICRS', 83.63321, 22.01446, 0.1)) "
+        "= 1 ORDER BY objid"
+    ).to_table()
+    assert list(rows["objid"]) == sorted(around["objID"])
+    magnitudes = around[np.argsort(around["objID"])]["rMeanPSFMag"]
+    assert np.allclose(rows["rmeanpsfmag"], magnitudes.filled(-999), atol=1e-3)
+
+
+def test_the_table_of_queries_has_the_columns_of_the_search(session: ClosingSession) -> None:
+    tap = pyvo.dal.TAPService("https://mast.stsci.edu/vo-tap/api/v0.1/ps1dr2", session=session)
+    found = tap.run_sync(
+        "SELECT column_name FROM TAP_SCHEMA.columns WHERE table_name = 'dbo.meanobjectview' "
+        "ORDER BY column_index"
+    ).to_table()
+    names = [row["name"].lower() for row in recorded("panstarrs_columns.json")]
+    assert [name.strip('"') for name in found["column_name"]] == names
 
 
 # Measurements

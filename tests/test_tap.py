@@ -23,6 +23,7 @@ SERVICES = {
     "IRSA": "https://irsa.ipac.caltech.edu/TAP",
     "HEASARC": "https://heasarc.gsfc.nasa.gov/xamin/vo/tap",
     "MAST": "https://mast.stsci.edu/vo-tap/api/v0.1/caom",
+    "Pan-STARRS": "https://mast.stsci.edu/vo-tap/api/v0.1/ps1dr2",
     "registry": "http://reg.g-vo.org/tap",
 }
 HEASARC = SERVICES["HEASARC"]
@@ -30,6 +31,7 @@ TABLES = {
     "IRSA": "caom.observation",
     "HEASARC": "chanmaster",
     "MAST": "dbo.obspointing",
+    "Pan-STARRS": "dbo.meanobjectview",
     "registry": "rr.resource",
 }
 each_service = pytest.mark.parametrize("url", SERVICES.values(), ids=SERVICES)

@@ -12,6 +12,7 @@ SERVICES = {
     "IRSA": "https://irsa.ipac.caltech.edu/TAP",
     "HEASARC": "https://heasarc.gsfc.nasa.gov/xamin/vo/tap",
     "MAST": "https://mast.stsci.edu/vo-tap/api/v0.1/caom",
+    "Pan-STARRS": "https://mast.stsci.edu/vo-tap/api/v0.1/ps1dr2",
     "registry": "http://reg.g-vo.org/tap",
 }
 

@@ -20,6 +20,7 @@ _TABLES = {
     "IRSA": ("ivoa.obscore", "caom.observation", "wise_allwise_p3am_cdd"),
     "HEASARC": ("chanmaster", "rassmaster", "rosmaster", "numaster", "xmmmaster"),
     "MAST": ("ivoa.obscore", "dbo.obspointing", "dbo.caomplane", "dbo.caomartifact"),
+    "Pan-STARRS": ("dbo.meanobjectview",),
     "registry": ("rr.resource", "rr.capability", "rr.interface", "rr.table_column"),
 }
 

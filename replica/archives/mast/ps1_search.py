@@ -261,6 +261,22 @@ def _column(field: Field, index: np.ndarray, distance: np.ndarray) -> np.ndarray
     return make(found, index) if make else np.full(index.size, np.nan)
 
 
+def count() -> int:
+    """Return the number of objects."""
+    return objects()["ra"].size
+
+
+def cells(part: slice) -> list[list[Any]]:
+    """Return the cells of a part of the objects, a list for each column of the metadata."""
+    index = np.arange(count())[part]
+    nowhere = np.full(index.size, np.nan)
+    return [
+        _texts_or_numbers(field, _column(field, index, nowhere))
+        for field in _fields().values()
+        if field.name != "distance"
+    ]
+
+
 def _texts_or_numbers(field: Field, cells: np.ndarray) -> list[Any]:
     """Python values; what is not known is None."""
     if field.is_text or cells.dtype.kind in "iu":

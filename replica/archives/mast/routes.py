@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from replica.archives.mast import caom_tables, image_search, ps1_files
+from replica.archives.mast import caom_tables, image_search, ps1_files, ps1_table
 from replica.archives.mast.caom import product_of
 from replica.archives.mast.facts import columns_config
 from replica.archives.mast.portal import ServiceError, answer
@@ -155,6 +155,14 @@ _CAOM = TapService(
 )
 
 
+_PS1 = TapService(
+    url="https://mast.stsci.edu/vo-tap/api/v0.1/ps1dr2",
+    tables=ps1_table.tables,
+    examples=ps1_table.EXAMPLES,
+    formats=FORMATS,
+)
+
+
 async def _resolve(request: Request) -> Response:
     query = request.query_params
     if query.get("outputFormat", "xml").lower() != "json":
@@ -240,6 +248,7 @@ ROUTES: dict[str, list[BaseRoute]] = {
             for portal in ("portal", "portal_vo")
         ),
         *_CAOM.routes("/vo-tap/api/v0.1/caom"),
+        *_PS1.routes("/vo-tap/api/v0.1/ps1dr2"),
         Route("/api/v0/invoke", _invoke, methods=["GET", "POST"]),
         Route("/api/v0.1/path_lookup/", _path_lookup),
         Route("/api/v0.1/Download/file", _download),

@@ -1,0 +1,94 @@
+"""Pan-STARRS' mean objects for queries in ADQL: ``dbo.meanobjectview`` of the service ``ps1dr2``.
+
+The columns are those of the search at ``catalogs.mast.stsci.edu``.  The rows lie in an SQLite
+file, which is made on the first query and kept with the images.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+
+from replica.archives.mast.facts import table as facts_table
+from replica.holdings import select
+from replica.protocols.tables import Circle, Table
+from replica.protocols.tap_documents import Example
+from replica.protocols.votable import Field
+from replica.storage.cache import ensure_file
+
+NAME = "dbo.meanobjectview"
+#: Types of the columns to VOTable's; a byte without a sign becomes a short number.
+_DATATYPES = {"char": "char*", "unsignedByte": "short"}
+_AFFINITIES = {"char*": "TEXT", "double": "REAL", "float": "REAL"}
+_ROWS_AT_ONCE = 5_000
+
+EXAMPLES = (
+    Example(
+        "objects",
+        "Objects near the Crab Pulsar",
+        "Mean magnitudes of the objects within half an arcminute.",
+        "SELECT objname, gmeanpsfmag, rmeanpsfmag, imeanpsfmag FROM dbo.meanobjectview "
+        "WHERE 1 = CONTAINS(POINT('ICRS', ramean, decmean), "
+        "CIRCLE('ICRS', 83.63321, 22.01446, 0.00833)) ORDER BY imeanpsfmag",
+    ),
+)
+
+
+@lru_cache(maxsize=1)
+def tables() -> tuple[Table, ...]:
+    """Return the tables of the service ``ps1dr2``."""
+    described = "Pan-STARRS objects, with means of the single exposures"
+    return (Table(NAME, described, fields(), (), databases=_databases),)
+
+
+@lru_cache(maxsize=1)
+def fields() -> tuple[Field, ...]:
+    """Return the table's columns; names are in small letters, as MAST's tables have them."""
+    # Imported here: it takes numpy and astropy, for which a start need not wait.
+    from replica.archives.mast.ps1_search import metadata
+
+    return tuple(
+        Field(
+            row["name"].lower(),
+            _DATATYPES.get(row["type"], row["type"]),
+            row["unit"].replace("NULL", ""),
+            row["ucd"].replace("NULL", ""),
+            row["description"],
+        )
+        for row in metadata()
+    )
+
+
+def _databases(circles: tuple[Circle, ...] | None) -> list[Path]:
+    """The one file, whatever part of it is asked for."""
+    identity = "".join(map(str, select(archive="mast", collection="PS1", kind="unconv")))
+    columns = str(facts_table("ps1_columns"))
+    sources = ("ps1_objects", "ps1_search", "ps1_table", "panstarrs")
+    return [ensure_file("ps1_mean.sqlite", "mast", sources, identity + columns, _make)]
+
+
+def _make(path: Path) -> None:
+    names = ", ".join(
+        f'"{field.name}" {_AFFINITIES.get(field.datatype, "INTEGER")}' for field in fields()
+    )
+    marks = ", ".join("?" * len(fields()))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = OFF")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute(f'CREATE TABLE "{NAME}" ({names})')
+        for rows in _rows():
+            connection.executemany(f'INSERT INTO "{NAME}" VALUES ({marks})', rows)
+        connection.execute(f'CREATE INDEX by_declination ON "{NAME}" ("decmean")')
+        connection.commit()
+
+
+def _rows() -> Iterator[Iterator[tuple[object, ...]]]:
+    """The rows, some at a time to spare memory."""
+    from replica.archives.mast.ps1_search import cells, count
+
+    for first in range(0, count(), _ROWS_AT_ONCE):
+        columns = cells(slice(first, first + _ROWS_AT_ONCE))
+        yield zip(*columns, strict=True)

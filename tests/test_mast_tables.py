@@ -158,7 +158,8 @@ def test_observations_planes_and_files_can_be_joined(session: ClosingSession) ->
         "JOIN dbo.caomartifact AS a ON a.planeid = p.planeid "
         "WHERE o.datarights = 'PUBLIC' AND a.producttype = 'SCIENCE' AND o.filters = 'r'",
     )
-    assert set(rows["posdimension1"]) == {6279}
+    stacks = select(collection="PS1", kind="unconv", band="r")
+    assert set(rows["posdimension1"]) == {round(each.width * 3600 / 0.25) for each in stacks}
     assert np.allclose(rows["possamplesize"], 0.25)
     assert all("stk.r.unconv.fits" in uri for uri in rows["datauri"])
 

@@ -21,6 +21,7 @@ from astropy.time import Time
 
 from replica.archives.mast.panstarrs import BANDS, PIXEL
 from replica.holdings import Product, select
+from replica.protocols.geometry import separation
 from replica.simulation.noise import generator, sample
 from replica.simulation.photometry import flux_errors, magnitudes, merged
 from replica.simulation.sky import HALF_TEMPLATE, PULSAR, nebula
@@ -52,11 +53,24 @@ class _Fluxes:
     zero: float  # flux of magnitude 0
 
 
-@lru_cache(maxsize=1)
-def objects() -> Columns:
-    """Return the catalogue's own columns, sorted by ``objID``; each is an array."""
-    skycells = {each.target: each for each in select(archive="mast", collection="PS1")}
-    parts = [_measured(each, list(skycells.values())) for each in skycells.values()]
+def skycells() -> dict[str, Product]:
+    """Return one product of each skycell that is held, by the skycell's name."""
+    return {each.target: each for each in select(archive="mast", collection="PS1")}
+
+
+def skycells_near(ra: float, dec: float, radius: float) -> tuple[str, ...]:
+    """Return the names of the skycells that a circle may touch, all in degrees."""
+    return tuple(
+        name
+        for name, each in skycells().items()
+        if separation(each.ra, each.dec, ra, dec) < radius + np.hypot(each.width, each.height) / 2
+    )
+
+
+@lru_cache(maxsize=2)
+def objects(names: tuple[str, ...]) -> Columns:
+    """Return the catalogue's own columns in some skycells, sorted by ``objID``, as arrays."""
+    parts = [_measured(name) for name in names]
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.argsort(found["objID"], kind="stable")
     return {name: column[order] for name, column in found.items()}
@@ -73,9 +87,11 @@ def object_id(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
     return np.sum([part.astype(np.int64) for part in parts], axis=0)
 
 
-def _measured(skycell: Product, every: list[Product]) -> Columns:
+@lru_cache(maxsize=16)
+def _measured(name: str) -> Columns:
     """The objects of a skycell, found in at least one stack or one exposure."""
-    sources = _sources(skycell, every)
+    skycell = skycells()[name]
+    sources = _sources(skycell, list(skycells().values()))
     rng = generator("ps1 catalogue", skycell.target)
     fluxes = {
         product.band: _fluxes(sources, product)

@@ -19,7 +19,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 
 from replica.archives.mast.facts import table
-from replica.archives.mast.ps1_objects import Columns, objects
+from replica.archives.mast.ps1_objects import Columns, objects, skycells, skycells_near
 from replica.archives.mast.table_columns import FORMATS
 from replica.protocols import table_formats
 from replica.protocols.dali import RequestError, numbers
@@ -54,6 +54,18 @@ class Answer:
 
     body: bytes
     media_type: str
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some objects: their places among the columns, and distances in degrees."""
+
+    found: Columns
+    index: np.ndarray
+    distance: np.ndarray
+
+    def __getitem__(self, chosen: np.ndarray) -> _Rows:
+        return _Rows(self.found, self.index[chosen], self.distance[chosen])
 
 
 def metadata() -> list[dict[str, str]]:
@@ -122,17 +134,14 @@ def search(params: Parameters, form: str) -> Answer:
         If a column or a format is unknown, or a value cannot be understood.
     """
     chosen = _chosen_columns(params)
-    index, distance = _inside(params)
+    rows = _inside(params)
     for name, values in params.items():
         if name.lower() not in _OPTIONS:
-            keep = _filter(name, values, index, distance)
-            index, distance = index[keep], distance[keep]
-    order = _page(params, _sorted(params, index, distance))
-    index, distance = index[order], distance[order]
+            rows = rows[_filter(name, values, rows)]
+    rows = rows[_page(params, _sorted(params, rows))]
     fields = [field for field in chosen if field.name != "distance" or _has_position(params)]
-    columns = [_texts_or_numbers(field, _column(field, index, distance)) for field in fields]
-    rows = list(zip(*columns, strict=True))
-    return _written(fields, rows, form)
+    columns = [_texts_or_numbers(field, _column(field, rows)) for field in fields]
+    return _written(fields, list(zip(*columns, strict=True)), form)
 
 
 def _written(fields: list[Field], rows: list[tuple[Any, ...]], form: str) -> Answer:
@@ -153,23 +162,26 @@ def _has_position(params: Parameters) -> bool:
     return any(params.get(name) for name in _POSITION)
 
 
-def _inside(params: Parameters) -> tuple[np.ndarray, np.ndarray]:
-    """The objects within the radius, and their distances in degrees; all without a position."""
-    found = objects()
+def _inside(params: Parameters) -> _Rows:
+    """The objects within the radius; all without a position."""
     if not _has_position(params):
-        every = np.arange(found["ra"].size)
-        return every, np.full(every.size, np.nan)
+        return _all(tuple(skycells()))
     ra, dec, radius = (_number(params, name) for name in _POSITION)
     if not (-90 <= dec <= 90 and 0 <= radius <= _LARGEST_RADIUS):
         raise RequestError(
             f"dec is within 90 degrees, and radius at most {_LARGEST_RADIUS} degrees: "
             f"not {dec} and {radius}"
         )
-    near = np.flatnonzero(np.abs(found["dec"] - dec) <= radius)
-    centre = SkyCoord(ra, dec, unit="deg")
-    places = SkyCoord(found["ra"][near], found["dec"][near], unit="deg")
-    distance = centre.separation(places).deg
-    return near[distance <= radius], distance[distance <= radius]
+    every = _all(skycells_near(ra, dec, radius) or tuple(skycells())[:1])
+    near = every[np.abs(every.found["dec"] - dec) <= radius]
+    distance = SkyCoord(ra, dec, unit="deg").separation(_sky(near.found, near.index)).deg
+    return _Rows(every.found, near.index, distance)[distance <= radius]
+
+
+def _all(names: tuple[str, ...]) -> _Rows:
+    found = objects(names)
+    size = found["ra"].size
+    return _Rows(found, np.arange(size), np.full(size, np.nan))
 
 
 def _number(params: Parameters, name: str) -> float:
@@ -196,18 +208,18 @@ def _list(text: str) -> list[str]:
     return [part for part in re.split(r"[\s,]+", text.strip(" []").replace('"', "")) if part]
 
 
-def _filter(name: str, values: list[str], index: np.ndarray, distance: np.ndarray) -> np.ndarray:
+def _filter(name: str, values: list[str], rows: _Rows) -> np.ndarray:
     """Which objects pass a filter such as ``nDetections.gt=2``; of several values, one will do."""
     column, _, comparison = name.partition(".")
     field = _named(column)
     compare = _COMPARISONS.get(comparison.lower() or "eq")
     if compare is None:
         raise RequestError(f"{name}: {comparison} is not one of {', '.join(_COMPARISONS)}")
-    cells = _column(field, index, distance)
+    cells = _column(field, rows)
     parts = values if field.is_text else [part for text in values for part in _list(text)]
     wanted = [_value(field, part) for part in parts]
     tests = [compare(cells, value) for value in wanted]
-    return np.any(tests, axis=0) if tests else np.ones(index.size, bool)
+    return np.any(tests, axis=0) if tests else np.ones(rows.index.size, bool)
 
 
 def _value(field: Field, text: str) -> str | float | int:
@@ -219,9 +231,9 @@ def _value(field: Field, text: str) -> str | float | int:
         return numbers(field.name, text)[0]
 
 
-def _sorted(params: Parameters, index: np.ndarray, distance: np.ndarray) -> np.ndarray:
+def _sorted(params: Parameters, rows: _Rows) -> np.ndarray:
     """Places of the objects in the order of ``sort_by``: names, with ``.asc`` or ``.desc``."""
-    order = np.arange(index.size)
+    order = np.arange(rows.index.size)
     keys = [key for text in params.get("sort_by", []) for key in _list(text)]
     for key in reversed(keys):
         # astroquery writes the direction behind the name or before it.
@@ -229,7 +241,7 @@ def _sorted(params: Parameters, index: np.ndarray, distance: np.ndarray) -> np.n
         names = [part for part in parts if part.lower() not in ("asc", "desc")]
         if len(names) != 1:
             raise RequestError(f"sort_by={key} is not a column, with .asc or .desc behind it")
-        ranks = np.unique(_column(_named(names[0]), index, distance), return_inverse=True)[1][order]
+        ranks = np.unique(_column(_named(names[0]), rows), return_inverse=True)[1][order]
         down = "desc" in (part.lower() for part in parts)
         order = order[np.argsort(-ranks if down else ranks, kind="stable")]
     return order
@@ -250,31 +262,21 @@ def _whole(params: Parameters, name: str, default: int) -> int:
     return int(text)
 
 
-def _column(field: Field, index: np.ndarray, distance: np.ndarray) -> np.ndarray:
+def _column(field: Field, rows: _Rows) -> np.ndarray:
     """Cells of a column for some objects; NaN where the replica knows none."""
     if field.name == "distance":
-        return distance
-    found = objects()
-    if field.name in found:
-        return found[field.name][index]
+        return rows.distance
+    if field.name in rows.found:
+        return rows.found[field.name][rows.index]
     make = _DERIVED.get(field.name)
-    return make(found, index) if make else np.full(index.size, np.nan)
+    return make(rows.found, rows.index) if make else np.full(rows.index.size, np.nan)
 
 
-def count() -> int:
-    """Return the number of objects."""
-    return objects()["ra"].size
-
-
-def cells(part: slice) -> list[list[Any]]:
-    """Return the cells of a part of the objects, a list for each column of the metadata."""
-    index = np.arange(count())[part]
-    nowhere = np.full(index.size, np.nan)
-    return [
-        _texts_or_numbers(field, _column(field, index, nowhere))
-        for field in _fields().values()
-        if field.name != "distance"
-    ]
+def cells(skycell: str) -> list[list[Any]]:
+    """Return the cells of a skycell's objects, a list for each column of the metadata."""
+    rows = _all((skycell,))
+    fields = [field for field in _fields().values() if field.name != "distance"]
+    return [_texts_or_numbers(field, _column(field, rows)) for field in fields]
 
 
 def _texts_or_numbers(field: Field, cells: np.ndarray) -> list[Any]:

@@ -1,19 +1,17 @@
 """Pan-STARRS' mean objects for queries in ADQL: ``dbo.meanobjectview`` of the service ``ps1dr2``.
 
 The columns are those of the search at ``catalogs.mast.stsci.edu``.  The rows lie in an SQLite
-file, which is made on the first query and kept with the images.
+file for each skycell, which is made on the first query about it and kept with the images.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from replica.archives.mast.facts import table as facts_table
-from replica.holdings import select
 from replica.protocols.tables import Circle, Table
 from replica.protocols.tap_documents import Example
 from replica.protocols.votable import Field
@@ -23,7 +21,6 @@ NAME = "dbo.meanobjectview"
 #: Types of the columns to VOTable's; a byte without a sign becomes a short number.
 _DATATYPES = {"char": "char*", "unsignedByte": "short"}
 _AFFINITIES = {"char*": "TEXT", "double": "REAL", "float": "REAL"}
-_ROWS_AT_ONCE = 5_000
 
 EXAMPLES = (
     Example(
@@ -63,14 +60,25 @@ def fields() -> tuple[Field, ...]:
 
 
 def _databases(circles: tuple[Circle, ...] | None) -> list[Path]:
-    """The one file, whatever part of it is asked for."""
-    identity = "".join(map(str, select(archive="mast", collection="PS1", kind="unconv")))
-    columns = str(facts_table("ps1_columns"))
+    """The files of the skycells that a circle may touch."""
+    from replica.archives.mast.ps1_objects import skycells, skycells_near
+
+    every = list(skycells())
+    near = {name for circle in circles or () for name in skycells_near(*circle)}
+    needed = every if circles is None else [name for name in every if name in near]
+    identity = f"{skycells()}{facts_table('ps1_columns')}"
     sources = ("ps1_objects", "ps1_search", "ps1_table", "panstarrs")
-    return [ensure_file("ps1_mean.sqlite", "mast", sources, identity + columns, _make)]
+    return [
+        ensure_file(
+            f"ps1_mean-{name}.sqlite", "mast", sources, identity + name, partial(_make, name)
+        )
+        for name in needed or every[:1]  # an empty answer too has columns
+    ]
 
 
-def _make(path: Path) -> None:
+def _make(skycell: str, path: Path) -> None:
+    from replica.archives.mast.ps1_search import cells
+
     names = ", ".join(
         f'"{field.name}" {_AFFINITIES.get(field.datatype, "INTEGER")}' for field in fields()
     )
@@ -79,16 +87,7 @@ def _make(path: Path) -> None:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute(f'CREATE TABLE "{NAME}" ({names})')
-        for rows in _rows():
-            connection.executemany(f'INSERT INTO "{NAME}" VALUES ({marks})', rows)
+        rows = zip(*cells(skycell), strict=True)
+        connection.executemany(f'INSERT INTO "{NAME}" VALUES ({marks})', rows)
         connection.execute(f'CREATE INDEX by_declination ON "{NAME}" ("decmean")')
         connection.commit()
-
-
-def _rows() -> Iterator[Iterator[tuple[object, ...]]]:
-    """The rows, some at a time to spare memory."""
-    from replica.archives.mast.ps1_search import cells, count
-
-    for first in range(0, count(), _ROWS_AT_ONCE):
-        columns = cells(slice(first, first + _ROWS_AT_ONCE))
-        yield zip(*columns, strict=True)

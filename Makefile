@@ -27,10 +27,7 @@ test-oldest:          ## pass the tests with the oldest versions that are allowe
 	.venv-oldest/bin/python -m pytest $(SIDE_BY_SIDE) --deselect tests/test_project_files.py::test_types_hold
 
 # Astropy before 8.0 has no cache of its own for the replica's files, so it is lent one.
-test-oldest-file-facts: .venv/ready ## write the table from which listings tell sizes before files are made
-	$(BIN)/python -m tools.file_facts
-
-live: .venv/ready ## run the notebooks as live ones, with the oldest that live use allows
+test-oldest-live: .venv/ready ## run the notebooks as live ones, with the oldest that live use allows
 	$(PYTHON) -m venv .venv-oldest-live
 	.venv-oldest-live/bin/python -m pip install --quiet --disable-pip-version-check uv
 	.venv-oldest-live/bin/uv pip install --python .venv-oldest-live/bin/python --resolution lowest-direct --editable '.[notebooks]'

@@ -100,9 +100,20 @@ def add_stars(
         _add_stamps(image, x[chosen], y[chosen], flux[chosen], width[chosen], int(each))
 
 
-def sources_on(shape: tuple[int, ...], wcs: WCS, epoch: float = EPOCH) -> Drawn:
-    """Return the sources that can touch an image; the arguments are those of `add_stars`."""
+def sources_on(
+    shape: tuple[int, ...],
+    wcs: WCS,
+    epoch: float = EPOCH,
+    brighter: tuple[str, float] | None = None,
+) -> Drawn:
+    """Return the sources that can touch an image.
+
+    The arguments are those of `add_stars`; `brighter` is a band and a magnitude, by default any.
+    """
     found = catalogue(*_bounds(wcs, shape))
+    if brighter:
+        bright = found[brighter[0]] < brighter[1]
+        found = {name: values[bright] for name, values in found.items()}
     years = (epoch - EPOCH) / 3.6e6  # degrees of one mas a year
     ra = found["ra"] + years * found["pmra"] / np.cos(np.radians(found["dec"]))
     x, y = wcs.all_world2pix(ra, found["dec"] + years * found["pmdec"], 0)

@@ -22,18 +22,14 @@ _REACH = 320  # pixels
 
 def add_glare(image: np.ndarray, wcs: WCS, band: str, flux_of_zero: float) -> None:
     """Add halos and spikes in place; the spikes stand at 45 degrees to the ecliptic."""
-    drawn = sources_on(image.shape, wcs)
+    faintest = SATURATED[band] - _GLARING
+    drawn = sources_on(image.shape, wcs, brighter=(band, faintest))
+    limit = flux_of_zero * 10 ** (-0.4 * faintest)
     flux = flux_of_zero * 10 ** (-0.4 * drawn.magnitude[band])
-    limit = flux_of_zero * 10 ** (-0.4 * (SATURATED[band] - _GLARING))
-    chosen = flux > limit
-    if not chosen.any():
-        return
     steps = np.arange(-_REACH, _REACH + 1, dtype=np.float32)
     right, down = (axis.ravel() for axis in np.meshgrid(steps, steps))
     turn = np.radians(45) + ecliptic_angle(wcs)
-    for at_x, at_y, light in zip(
-        *(column[chosen] for column in (drawn.x, drawn.y, flux)), strict=True
-    ):
+    for at_x, at_y, light in zip(drawn.x, drawn.y, flux, strict=True):
         column, row = np.rint(at_x), np.rint(at_y)
         glare = _glare(right + np.float32(column - at_x), down + np.float32(row - at_y), turn)
         seen = glare * light > limit * 1e-8

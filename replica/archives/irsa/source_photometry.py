@@ -18,6 +18,7 @@ from replica.archives.irsa.allwise import BANDS, PIXEL, SHARED_NOISE, SIZE, Band
 from replica.archives.irsa.allwise_glare import SATURATED, ecliptic_angle
 from replica.archives.irsa.artifacts import FAINTEST, REACH
 from replica.holdings import Product
+from replica.simulation import cassiopeia
 from replica.simulation.noise import generator
 from replica.simulation.photometry import POGSON, flux_errors, merged, neighbours, noise_area
 from replica.simulation.render import Drawn, moffat, sources_on
@@ -43,8 +44,20 @@ _SHARED = 0.1
 _HIDDEN = 0.5
 _DETECTED = 5.0  # signal to noise that a source has in one band at least
 _SPIKE = 3.0  # pixels from the middle of a spike
-#: Share of the nebula's surface brightness by which its structure misleads a fit; an assumption.
-_NEBULA_STRUCTURE = 0.05
+#: Share of a remnant's surface brightness by which its structure misleads a fit; an assumption.
+_STRUCTURE = 0.05
+#: The remnants: centre, square arcseconds, flux in each band in jansky.
+_REMNANTS = (
+    (PULSAR, np.pi * HALF_AXES[0] * HALF_AXES[1], [band.nebula_flux for band in BANDS.values()]),
+    (
+        cassiopeia.CENTRE,
+        np.pi * cassiopeia.BLAST_WAVE**2,
+        [
+            band.cassiopeia_dust + cassiopeia.synchrotron_flux(band.wavelength * 1e-6)
+            for band in BANDS.values()
+        ],
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -191,16 +204,16 @@ def _noise(band: Band) -> float:
 
 
 def _errors(seen: Seen, wcs: WCS) -> np.ndarray:
-    """Errors of the fluxes in DN: noise of the sky, structure of the nebula."""
-    x, y = wcs.all_world2pix(*PULSAR, 0)
-    inside = np.hypot(seen.x - x, seen.y - y) * _ARCSECONDS < max(HALF_AXES)
-    errors = []
-    for band in BANDS.values():
-        area = np.pi * HALF_AXES[0] * HALF_AXES[1] / _ARCSECONDS**2
-        brightness = band.nebula_flux / band.zero_flux * band.flux_of_zero / area
-        misled = _NEBULA_STRUCTURE * brightness * noise_area(band.fwhm / _ARCSECONDS)
-        errors.append(np.hypot(_noise(band), misled * inside))
-    return np.array(errors)
+    """Errors of the fluxes in DN: noise of the sky, structure of a remnant."""
+    errors = np.repeat([[_noise(band)] for band in BANDS.values()], seen.x.size, axis=1)
+    for centre, area, fluxes in _REMNANTS:
+        x, y = wcs.all_world2pix(*centre, 0)
+        inside = np.hypot(seen.x - x, seen.y - y) * _ARCSECONDS < np.sqrt(area / np.pi) * 1.2
+        for n, (band, flux) in enumerate(zip(BANDS.values(), fluxes, strict=True)):
+            brightness = flux / band.zero_flux * band.flux_of_zero * _ARCSECONDS**2 / area
+            misled = _STRUCTURE * brightness * noise_area(band.fwhm / _ARCSECONDS)
+            errors[n] = np.hypot(errors[n], misled * inside)
+    return errors
 
 
 def _is_innermost(

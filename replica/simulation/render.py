@@ -17,6 +17,7 @@ from replica.simulation.stars import EPOCH, catalogue
 MOFFAT_BETA = 3.5
 _MARGIN = 0.2  # degrees, as far as the stamp of the brightest star in AllWISE reaches
 _BATCH = 500_000  # pixels of stamps in memory at once
+_STRIP = 2100  # rows that are convolved at once
 _PAD = 112  # pixels beside an image, so that the light of a star that is convolved fades there
 
 
@@ -93,7 +94,7 @@ def add_stars(
     radius = _radii(flux, width, fwhm, noise / 4)
     at_once = (radius > 0) & (radius <= _PAD)
     if np.sum((2.0 * radius[at_once] + 1) ** 2) > image.size:
-        image += _convolved(image.shape, x[at_once], y[at_once], flux[at_once], fwhm)
+        _add_crowd(image, x[at_once], y[at_once], flux[at_once], fwhm)
         radius[at_once] = 0
     for each in np.unique(radius[radius > 0]):
         chosen = radius == each
@@ -123,6 +124,16 @@ def sources_on(
     magnitude = {band: found[band][near].astype(float) for band in BANDS}
     size, pmra, pmdec = (found[name][near] for name in ("fwhm", "pmra", "pmdec"))
     return Drawn(x[near], y[near], magnitude, size / scale, pmra, pmdec)
+
+
+def _add_crowd(
+    image: np.ndarray, x: np.ndarray, y: np.ndarray, flux: np.ndarray, fwhm: float
+) -> None:
+    """Add many stars in place, in strips to spare memory."""
+    for start in range(0, image.shape[0], _STRIP):
+        strip = image[start : start + _STRIP]
+        near = (y > start - _PAD) & (y < start + strip.shape[0] + _PAD)
+        strip += _convolved(strip.shape, x[near], y[near] - start, flux[near], fwhm)
 
 
 def _convolved(

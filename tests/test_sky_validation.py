@@ -10,7 +10,7 @@ from astropy.io import fits
 from astroquery.ipac.irsa import Irsa
 
 from helpers import cutout
-from replica.archives.irsa import facts
+from replica.archives.irsa import allwise, facts
 from replica.archives.irsa.allwise import BANDS
 from replica.archives.irsa.source_photometry import measure
 from replica.storage.cache import ensure
@@ -50,6 +50,13 @@ def test_the_places_agree_to_a_tenth_of_a_pixel(seen):
     assert abs(np.median(seen.east[chosen])) < 0.1
     assert abs(np.median(seen.north[chosen])) < 0.1
     assert np.median(np.hypot(seen.east, seen.north)[bright(seen, 9, 13) & seen.found]) < 0.15
+
+
+@pytest.mark.parametrize("band", ["W2", "W3"])
+def test_the_sky_of_every_tile_lies_at_the_level_of_its_band(band):
+    (image,) = facts.products(kind="int", band=band, obs_id=sky.tiles()[0].obs_id)
+    level = allwise._background(image, BANDS[band])[::7, ::7].mean()
+    assert level == pytest.approx(BANDS[band].background, abs=0.05 * BANDS[band].noise)
 
 
 @pytest.mark.slow

@@ -134,6 +134,7 @@ def _background(product: Product, band: Band) -> np.ndarray:
     pairs = noise[1:] + noise[:-1]
     image = pairs[:, 1:] + pairs[:, :-1]
     clouds = fractal(rng, 455, (3, 6, 12, 24)) * np.float32(0.4 * band.noise)
+    clouds -= clouds.mean()  # else the tiles of a mosaic would differ in level
     image += np.float32(band.background)
     image += np.repeat(np.repeat(clouds, 9, axis=0), 9, axis=1)
     return image

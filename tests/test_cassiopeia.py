@@ -239,7 +239,7 @@ def test_rosat_shows_an_extended_source_at_its_place(made) -> None:
     assert 20_000 < np.sum(distance < 300) < 60_000
     edges = np.array([0.0, 40, 80, 120, 160, 200, 240])
     density = np.histogram(distance, edges)[0] / np.diff(edges**2)
-    assert density[2] > 0.9 * density[0] > 5 * density[-1]  # a ring blurred to a disc
+    assert density[2] > density[0] > 4 * density[-1]  # a ring, nearly blurred to a disc
 
 
 # In the notebook of four archives

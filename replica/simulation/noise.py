@@ -62,9 +62,11 @@ def fractal(
 
 
 def threads(
-    rng: np.random.Generator, size: int, knots: tuple[int, ...], width: float
+    rng: np.random.Generator, size: int, knots: tuple[int, ...], width: float | np.ndarray
 ) -> np.ndarray:
     """Bright threads of about `width` pixels along the zero lines of fractal noise.
+
+    The width is one number, or one for each pixel.
 
     The distance to a zero line is the value over its gradient; where the noise is flat
     the threads widen a little, as folds do.

@@ -1,8 +1,8 @@
 """Events of a field of the ROSAT All-Sky Survey.
 
 ROSAT scanned great circles through the ecliptic poles, one each orbit, and the circles
-moved one degree a day (Voges et al. 1999, A&A 349, 389).  Near the Crab the ecliptic
-meridians run nearly north, so a scan is a stripe along declination here.
+moved one degree a day (Voges et al. 1999, A&A 349, 389).  So a scan is a stripe along the
+ecliptic meridian, and the stripes crowd towards the ecliptic poles.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.time import Time, TimeDelta
 
@@ -27,12 +28,18 @@ PIXEL = 0.5
 SKY_PIXELS = 46080
 FIELD = 6.4  # degrees
 RADIUS = 0.95  # degrees: radius of the PSPC's field of view
+#: Share of the photons that the mirrors lose at the edge of the field of view: assumed, such that
+#: the scans over a field add up to the survey's usual exposures.
+EDGE_LOSS = 0.45
 SCAN_SPEED = 360 / 5760  # degrees per second: one circle an orbit
 _ORBIT = 5760.0  # seconds
-_STEP = 1 / 15  # degrees from one scan to the next
-_BACKGROUND_PHOTONS = 130_000  # before the scans lose a third of them
+_STEP = 1 / 15  # degrees from one scan to the next, at the ecliptic
+_BACKGROUND_PHOTONS = 150_000  # before the scans lose half of them
 _OTHER_SOURCES = 46
-_CRAB_WIDTH, _POINT_WIDTH = 105.0, 90.0  # full widths at half maximum, arcseconds
+_CRAB_WIDTH = 70.0  # arcseconds, full width at half maximum of the X-ray nebula
+#: Angle by which dust scatters photons of 1 keV, arcminutes: standard deviation on each axis for
+#: grains of 0.15 micrometres (Mauche & Gorenstein 1986, ApJ 302, 371: 10.4' for 0.1).
+_SCATTERING = 10.4 / 1.5
 _MISSION_START = Time("1990-06-01T21:06:50", scale="utc")  # zero of the files' times
 
 
@@ -54,18 +61,21 @@ class Scans:
 
     Attributes
     ----------
+    angle : float
+        Direction of the scans, radians east of north.
     offset : ndarray
-        Where each one crosses the field, degrees east of the centre.
+        Where each one crosses the field, degrees to the east of the centre, across the scans.
+    begin : ndarray
+        When each would have begun, seconds since the mission's start.
     start, stop : ndarray
-        Times in seconds since the mission's start.
-    weight : ndarray
-        Share of each scan's events that were kept, 0 to 1; 0 if the scan was lost.
+        When the telescope took good data: not at all, if they are equal.
     """
 
+    angle: float
     offset: np.ndarray
+    begin: np.ndarray
     start: np.ndarray
     stop: np.ndarray
-    weight: np.ndarray
 
 
 def event_list(product: Product) -> fits.HDUList:
@@ -76,26 +86,42 @@ def event_list(product: Product) -> fits.HDUList:
     )
 
 
+@lru_cache(maxsize=2)
 def scans_of(product: Product) -> Scans:
-    """Scans eastward over the field; a few are lost to the radiation belts."""
+    """Scans over the field; the radiation belts cost a few, and the begin or end of others."""
     rng = generator(product.obs_id, "scans")
-    reach = FIELD / 2 + RADIUS
-    offset = np.arange(-reach, reach, _STEP)
-    weight = rng.uniform(0.8, 1.0, offset.size) * (rng.random(offset.size) > 0.08)
-    first = (Time(product.start, scale="utc") - _MISSION_START).sec
-    start = first + _ORBIT * np.arange(offset.size)
+    angle, latitude = _ecliptic_frame(product)
+    reach = scan_reach(angle)
+    offset = np.arange(-reach, reach, _STEP * np.cos(latitude))
+    taken = rng.uniform(0.8, 1.0, offset.size) * (rng.random(offset.size) > 0.08)
+    begin = (Time(product.start, scale="utc") - _MISSION_START).sec
+    begin = begin + _ORBIT * np.arange(offset.size)
     duration = 2 * reach / SCAN_SPEED
-    return Scans(offset, start, start + duration, weight)
+    late = np.where(rng.random(offset.size) < 0.5, 1 - taken, 0) * duration
+    return Scans(angle, offset, begin, begin + late, begin + late + taken * duration)
+
+
+def scan_reach(angle: float) -> float:
+    """How far from the centre scans begin and end, degrees: the field's corner and a radius."""
+    return FIELD / 2 * (abs(np.cos(angle)) + abs(np.sin(angle))) + RADIUS
+
+
+def _ecliptic_frame(product: Product) -> tuple[float, float]:
+    """Position angle of the ecliptic meridian at the field's centre, and its latitude; radians."""
+    centre = SkyCoord(product.ra, product.dec, unit="deg")
+    pole = SkyCoord(0, 90, unit="deg", frame="barycentricmeanecliptic").icrs
+    latitude = centre.barycentricmeanecliptic.lat.rad
+    return float(centre.position_angle(pole).wrap_at("180d").rad), float(latitude)
 
 
 @lru_cache(maxsize=1)
 def events_of(product: Product) -> dict[str, np.ndarray]:
     """Columns of the event table, in order of time."""
     rng = generator(product.obs_id, "events")
-    x, y, energy = _sky_positions(product, rng)
-    events = _detected(rng, scans_of(product), x, y)
-    events["PI"] = energy[events.pop("kept")]
-    events["PHA"] = np.clip(np.rint(events["PI"] * rng.normal(1, 0.01, events["PI"].size)), 8, 255)
+    east, north, channel = _sky_positions(product, rng)
+    events = _detected(rng, scans_of(product), east, north, channel)
+    pulse = events["PI"] * rng.normal(1, 0.01, events["PI"].size)
+    events["PHA"] = np.clip(np.rint(pulse), 8, 255)
     order = np.argsort(events["TIME"], kind="stable")
     return {name: column[order] for name, column in events.items()}
 
@@ -107,34 +133,41 @@ def _sky_positions(product: Product, rng: np.random.Generator) -> tuple[np.ndarr
     for remnant in _REMNANTS:
         place = offsets(*remnant.position, product.ra, product.dec)
         if place is not None and np.max(np.abs(place)) < half:
+            channels = _channels(rng, remnant.photons, remnant.channel)
             photons = remnant.draw(rng, remnant.photons) + np.reshape(place, (2, 1))
-            parts.append((*photons, _channels(rng, remnant.photons, remnant.channel)))
+            photons += _scattering(rng, channels, remnant.absorption)
+            parts.append((*photons, channels))
     for _ in range(_OTHER_SOURCES):
-        point, count = rng.uniform(-half, half, 2), int(min(30 * rng.pareto(1.2) + 12, 2500))
-        colour = rng.uniform(40, 110)
-        photons = _blob(rng, count, _POINT_WIDTH) + np.reshape(point, (2, 1))
-        parts.append((*photons, _channels(rng, count, colour)))
+        point, count = rng.uniform(-half, half, 2), int(min(36 * rng.pareto(1.2) + 14, 3000))
+        channels = _channels(rng, count, rng.uniform(40, 110))
+        parts.append((*np.repeat(np.reshape(point, (2, 1)), count, axis=1), channels))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
-def _blob(rng: np.random.Generator, count: int, width: float) -> np.ndarray:
-    """Photons of a point, degrees, shape (2, count): a Gaussian and a tenth in wide wings."""
-    sigma = width / 2.3548 / 3600 * np.where(rng.random(count) < 0.1, 2.5, 1.0)
-    return sigma * rng.standard_normal((2, count))
+def _scattering(rng: np.random.Generator, channels: np.ndarray, absorption: float) -> np.ndarray:
+    """Offsets in degrees, shape (2, n), by which dust before a source scatters its photons.
+
+    The depth is 0.087 times the visual absorption at 1 keV and falls with the square of the
+    energy (Predehl & Schmitt 1995, A&A 293, 889); the dust lies anywhere along the way.
+    """
+    energy = channels / 100  # keV
+    scattered = rng.random(channels.size) < 1 - np.exp(-0.087 * absorption / energy**2)
+    sigma = _SCATTERING / 60 / energy * rng.random(channels.size) * scattered
+    return sigma * rng.standard_normal((2, channels.size))
 
 
 def _crab(rng: np.random.Generator, count: int) -> np.ndarray:
-    return _blob(rng, count, _CRAB_WIDTH)
+    return _CRAB_WIDTH / 2.3548 / 3600 * rng.standard_normal((2, count))
 
 
 def _cassiopeia(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Photons of the remnant's image in X-rays, spread as those of points are."""
+    """Photons of the remnant's image in X-rays."""
     step = 4.0  # arcseconds
     light = cassiopeia.x_rays(step, step).clip(min=0).astype(float)
     chosen = rng.choice(light.size, count, p=light.ravel() / light.sum())
     north, east = np.divmod(chosen, light.shape[1])
     places = np.stack([east, north]) - light.shape[0] / 2 + rng.uniform(-0.5, 0.5, (2, count))
-    return places * step / 3600 + _blob(rng, count, _POINT_WIDTH)
+    return places * step / 3600
 
 
 @dataclass(frozen=True)
@@ -146,9 +179,11 @@ class Remnant:
     position : tuple of float
         ICRS degrees.
     photons : int
-        How many come from it before the scans lose a third of them.
+        How many come from it before the scans lose half of them.
     channel : float
         Mean pulse-height channel, higher behind more gas.
+    absorption : float
+        Visual absorption before it, magnitudes.
     draw : callable
         Draws a number of photons: offsets east and north in degrees, shape (2, count).
     """
@@ -156,14 +191,15 @@ class Remnant:
     position: tuple[float, float]
     photons: int
     channel: float
+    absorption: float
     draw: Callable[[np.random.Generator, int], np.ndarray]
 
 
 #: The Crab's photons are thinned: at its 1000 counts per second they would be nearly all of the
 #: file.  Cassiopeia A gives about 60 counts per second, for some 800 seconds.
 _REMNANTS = (
-    Remnant(PULSAR, 150_000, 118.0, _crab),
-    Remnant(cassiopeia.CENTRE, 70_000, 140.0, _cassiopeia),
+    Remnant(PULSAR, 180_000, 118.0, 1.6, _crab),
+    Remnant(cassiopeia.CENTRE, 85_000, 140.0, 6.8, _cassiopeia),
 )
 
 
@@ -174,33 +210,60 @@ def _channels(rng: np.random.Generator, count: int, mean: float) -> np.ndarray:
 
 
 def _detected(
-    rng: np.random.Generator, scans: Scans, x: np.ndarray, y: np.ndarray
+    rng: np.random.Generator, scans: Scans, east: np.ndarray, north: np.ndarray, channel: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Send each photon to one scan that covers it, and to a place on the detector."""
-    reach = int(RADIUS / _STEP)
-    nearest = np.searchsorted(scans.offset, x)
-    scan = nearest + rng.integers(-reach, reach + 1, x.size)
-    inside = (scan >= 0) & (scan < scans.offset.size)
+    across, along = to_scan_axes(east, north, scans.angle)
+    step = scans.offset[1] - scans.offset[0]
+    reach = int(RADIUS / step)
+    scan = np.searchsorted(scans.offset, across) + rng.integers(-reach, reach + 1, across.size)
+    covered = (scan >= 0) & (scan < scans.offset.size)
     scan = np.clip(scan, 0, scans.offset.size - 1)
-    across = x - scans.offset[scan]
-    chord = np.sqrt(np.clip(RADIUS**2 - across**2, 0, None))
-    along = chord * rng.uniform(-1, 1, x.size)
-    likely = scans.weight[scan] * chord / RADIUS
-    kept = inside & (rng.random(x.size) < likely)
+    aside = across - scans.offset[scan]
+    chord = np.sqrt(np.clip(RADIUS**2 - aside**2, 0, None))
+    ahead = chord * rng.uniform(-1, 1, across.size)
+    time = scans.begin[scan] + (along + ahead + scan_reach(scans.angle)) / SCAN_SPEED
+    off_axis = np.hypot(aside, ahead)
+    likely = chord / RADIUS * (1 - EDGE_LOSS * (off_axis / RADIUS) ** 2)
+    kept = covered & (time >= scans.start[scan]) & (time <= scans.stop[scan])
+    kept &= rng.random(across.size) < likely
+    blur = _blur(channel / 100, off_axis * 60) / 3600
+    x, y = (axis + blur * rng.standard_normal(axis.size) for axis in (east, north))
     kept &= np.maximum(np.abs(x), np.abs(y)) < FIELD / 2
-    time = scans.start[scan] + (y + along + FIELD / 2 + RADIUS) / SCAN_SPEED
     return {
         "TIME": time[kept],
         "X": np.rint(SKY_PIXELS / 2 + 0.5 - x[kept] * 3600 / PIXEL),
         "Y": np.rint(SKY_PIXELS / 2 + 0.5 + y[kept] * 3600 / PIXEL),
-        "DETX": np.rint(4119 + across[kept] * 3600),
-        "DETY": np.rint(3929 + along[kept] * 3600),
-        "kept": kept,
+        "DETX": np.rint(4119 + aside[kept] * 3600),
+        "DETY": np.rint(3929 + ahead[kept] * 3600),
+        "PI": channel[kept],
     }
 
 
+def to_scan_axes(
+    east: np.ndarray, north: np.ndarray, angle: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets across the scans (to the east) and along them."""
+    sin, cos = np.sin(angle), np.cos(angle)
+    return east * cos - north * sin, east * sin + north * cos
+
+
+def _blur(energy: np.ndarray, off_axis: np.ndarray) -> np.ndarray:
+    """Standard deviation of the point-spread function, arcseconds.
+
+    The detector's and the telescope's full widths at half maximum for an energy in keV and an
+    angle from the axis in arcminutes:
+    https://heasarc.gsfc.nasa.gov/docs/rosat/faqs/pspc_psf_faq1.html.  Over the whole field of
+    view, as a survey sees a source, the full width at half maximum is 40 arcseconds at 1 keV,
+    and the half-power radius 68 arcseconds: the wings are wide.
+    """
+    detector = 409.65 / energy + 69.28 * energy**2.88 + 66.29  # arcseconds squared
+    telescope = 0.29 * off_axis**1.74  # arcseconds
+    return np.hypot(np.sqrt(detector), telescope) / 2.3548
+
+
 def _good_times(scans: Scans) -> fits.BinTableHDU:
-    good = scans.weight > 0
+    good = scans.stop > scans.start
     columns = [
         fits.Column("START", "1D", "s", array=scans.start[good]),
         fits.Column("STOP", "1D", "s", array=scans.stop[good]),
@@ -238,12 +301,12 @@ def _column_wcs_cards(product: Product) -> list[tuple]:
 
 def _rates(scans: Scans, events: dict[str, np.ndarray]) -> fits.BinTableHDU:
     """Events per second in each scan."""
-    edges = np.searchsorted(events["TIME"], [scans.start, scans.stop])
+    good = scans.stop > scans.start
+    start, stop = scans.start[good], scans.stop[good]
+    first, last = np.searchsorted(events["TIME"], [start, stop])
     columns = [
-        fits.Column("TIME", "1D", "s", array=scans.start),
-        fits.Column(
-            "RATE", "1E", "count/s", array=(edges[1] - edges[0]) / (scans.stop - scans.start)
-        ),
+        fits.Column("TIME", "1D", "s", array=start),
+        fits.Column("RATE", "1E", "count/s", array=(last - first) / (stop - start)),
     ]
     return fits.BinTableHDU.from_columns(columns, name="EVRATE")
 
@@ -252,9 +315,9 @@ def pointings(product: Product) -> fits.HDUList:
     """Where the scans passed, as ancillary data (``anc``)."""
     scans = scans_of(product)
     columns = [
-        fits.Column("TIME", "1D", "s", array=scans.start),
+        fits.Column("TIME", "1D", "s", array=scans.begin),
         fits.Column("OFFSET", "1E", "deg", array=scans.offset),
-        fits.Column("FRACTION", "1E", array=scans.weight),
+        fits.Column("GOOD", "1E", "s", array=scans.stop - scans.start),
     ]
     primary = fits.PrimaryHDU(header=header_of(mission_cards(product)))
     return fits.HDUList([primary, fits.BinTableHDU.from_columns(columns, name="STDASP")])
@@ -262,7 +325,7 @@ def pointings(product: Product) -> fits.HDUList:
 
 def mission_cards(product: Product) -> list[tuple]:
     start = Time(product.start, scale="utc")
-    stop = start + TimeDelta((FIELD + 2 * RADIUS) / _STEP * _ORBIT, format="sec")
+    stop = start + TimeDelta(scans_of(product).offset.size * _ORBIT, format="sec")
     return [
         *_identity_cards(product),
         ("DATE-OBS", start.isot[:19], "Start, UTC"),

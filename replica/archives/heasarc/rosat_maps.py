@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,16 @@ from astropy.io import fits
 from PIL import Image
 
 from replica.archives.heasarc.rosat_events import (
+    EDGE_LOSS,
     FIELD,
     RADIUS,
     SCAN_SPEED,
     SKY_PIXELS,
     events_of,
     mission_cards,
+    scan_reach,
     scans_of,
+    to_scan_axes,
 )
 from replica.holdings import Product
 from replica.simulation.fits_files import NOTICE, header_of
@@ -74,14 +78,33 @@ def _histogram(product: Product, band: str, *, weighted: bool = False) -> np.nda
     return np.histogram2d(y, x, (bins, bins), weights=weights)[0]
 
 
+@lru_cache(maxsize=1)
 def _seconds(product: Product) -> np.ndarray:
-    """Exposure of each pixel: the chords of all scans over it."""
+    """Exposure of each pixel, as if it had been on the axis: what the scans let it see.
+
+    It changes little from pixel to pixel, so it is computed for four by four of them.
+    """
     scans = scans_of(product)
-    x = -((np.arange(SIZE) + 0.5) / SIZE - 0.5) * FIELD
-    across = x[:, None] - scans.offset
-    chord = 2 * np.sqrt(np.clip(RADIUS**2 - across**2, 0, None))
-    seconds = (chord * scans.weight).sum(axis=1) / SCAN_SPEED
-    return np.tile((seconds * product.exposure / seconds.mean()).astype(np.float32), (SIZE, 1))
+    axis = ((np.arange(SIZE // 4) + 0.5) / (SIZE // 4) - 0.5) * FIELD
+    across, along = to_scan_axes(*np.meshgrid(-axis, axis), scans.angle)
+    seconds = np.zeros(across.shape)
+    for offset, *good in zip(
+        scans.offset, scans.start - scans.begin, scans.stop - scans.begin, strict=True
+    ):
+        aside = across - offset
+        chord = np.sqrt(np.clip(RADIUS**2 - aside**2, 0, None))
+        ends = [
+            np.clip(moment * SCAN_SPEED - scan_reach(scans.angle) - along, -chord, chord)
+            for moment in good
+        ]
+        seconds += _unvignetted(aside, ends[1]) - _unvignetted(aside, ends[0])
+    enlarged = np.repeat(np.repeat(seconds, 4, axis=0), 4, axis=1)
+    return (enlarged / SCAN_SPEED).astype(np.float32)
+
+
+def _unvignetted(aside: np.ndarray, ahead: np.ndarray) -> np.ndarray:
+    """Integral of the mirrors' efficiency along a scan, from its middle to `ahead`; degrees."""
+    return ahead - EDGE_LOSS / RADIUS**2 * (aside**2 * ahead + ahead**3 / 3)
 
 
 def _image(product: Product, image: np.ndarray, unit: str) -> fits.HDUList:

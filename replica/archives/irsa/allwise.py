@@ -42,6 +42,10 @@ class Band:
     nebula's flux follows Temim et al. 2006, AJ 132, 1610 (Spitzer).  Cassiopeia A's dust has
     round numbers of the published order (Hines et al. 2004, ApJS 154, 290, for 24 micrometres);
     in W2 they stand for the lines of carbon monoxide (Rho et al. 2009, ApJ 693, L39).
+
+    The backgrounds are assumed.  They are no measure of the sky: Atlas images keep what the
+    telescope and the detectors add.  312 DN in W4 would be 370 MJy/sr, and 1180 DN in W3
+    53 MJy/sr, where zodiacal light is some tens of MJy/sr (Kelsall et al. 1998, ApJ 508, 44).
     """
 
     wavelength: float  # micrometres

@@ -79,14 +79,13 @@ def profile(image: np.ndarray, radius: np.ndarray, edges: np.ndarray) -> np.ndar
 
 def test_the_ring_and_the_blast_wave_have_the_published_radii(first_image) -> None:
     counts, radius, angle = first_image
-    away = (abs(angle - cassiopeia.JET_ANGLE) > 25) & (abs(angle - 245) > 25)  # from the jets
+    away = (abs(angle - 63) > 25) & (abs(angle - 245) > 25)  # from the jets
     edges = np.arange(20, 200, 3.0)
     mean = profile(counts[away], radius[away], edges)
     middle = edges[:-1] + 1.5
-    assert middle[mean.argmax()] == pytest.approx(cassiopeia.REVERSE_SHOCK, abs=8)
-    outside = mean[middle > 180].mean()
-    edge = middle[np.argmax((middle > 110) & (mean < 2 * outside + 1))]
-    assert edge == pytest.approx(cassiopeia.BLAST_WAVE, abs=8)
+    assert middle[mean.argmax()] == pytest.approx(95, abs=8)  # Gotthelf et al. 2001
+    rim = mean[(middle > 130) & (middle < 180)].max()
+    assert middle[mean > rim / 4].max() == pytest.approx(153, abs=6)
 
 
 def test_rims_of_the_blast_wave_are_thin(first_image) -> None:
@@ -106,13 +105,14 @@ def test_the_jet_points_north_east(first_image) -> None:
     outside = (radius > 165) & (radius < 195)
     directions = np.arange(0, 360, 10)
     light = [counts[outside & (abs((angle - a + 180) % 360 - 180) < 10)].sum() for a in directions]
-    assert directions[np.argmax(light)] == pytest.approx(cassiopeia.JET_ANGLE, abs=10)
+    assert directions[np.argmax(light)] == pytest.approx(63, abs=10)
     assert max(light) > 10 * np.median(light)
 
 
 def test_the_neutron_star_is_a_point_at_its_place(made) -> None:
     counts, header = fits.getdata(made(FIRST), header=True)
-    x, y = WCS(header).all_world2pix(*cassiopeia.NEUTRON_STAR, 0)
+    place = SkyCoord("23h23m27.943s +58d48m42.51s")  # Fesen et al. 2006
+    x, y = WCS(header).world_to_pixel(place)
     row, column = round(float(y)), round(float(x))
     near = counts[row - 12 : row + 13, column - 12 : column + 13]
     peak = np.unravel_index(near.argmax(), near.shape)
@@ -132,7 +132,7 @@ def test_the_remnant_expands_as_published(made) -> None:
     early, late = images
     likeness = [np.corrcoef(early[:-shift], late[shift:])[0, 1] for shift in range(1, 40)]
     growth = np.exp((1 + int(np.argmax(likeness))) * step) - 1
-    assert growth / YEARS == pytest.approx(cassiopeia.EXPANSION, rel=0.15)
+    assert growth / YEARS == pytest.approx(0.002, rel=0.15)
 
 
 # In the infrared and in the optical

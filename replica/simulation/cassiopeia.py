@@ -184,7 +184,7 @@ def _ejecta(
     """The bright ring: a shell of clumps, filaments along it, and bubbles in front of it."""
     radius, angle = _ring_radius(east, north), _position_angle(east, north)
     clumps = np.exp(0.8 * _texture("clumps", 23, 47, 95, 190)(east, north))
-    ring = np.exp(-(((radius - 98) / np.where(radius < 98, 15, 10)) ** 2))
+    ring = np.exp(-(((radius - REVERSE_SHOCK) / np.where(radius < REVERSE_SHOCK, 13, 11)) ** 2))
     along = 0.34 * ring * clumps + 0.9 * ring * _web_along_ring(radius, angle)
     inside = 0.07 * _shell(radius, 86.0, 114.0) * clumps + 0.3 * _web_on_shell(east, north)
     return along * _around(angle, level, arcs) + 0.6 * inside
@@ -237,7 +237,8 @@ def _blast_wave(
         present = np.clip(0.4 + 0.7 * _texture(f"arcs {number}", 6, 12, 24)(east, north), 0.04, 2)
         rim = np.exp(-np.clip(behind, 0, None) / 3.5) * _smooth_step(behind / 1.5 + 1)
         total += 0.26 * strength * present * broken * rim
-    inside = _shell(radius + 3 * _texture("rim 0", 5, 11, 23, 46)(east, north), 120.0, 150.0)
+    edge = radius + 3 * _texture("rim 0", 5, 11, 23, 46)(east, north)
+    inside = _shell(edge, 0.78 * BLAST_WAVE, 0.98 * BLAST_WAVE)
     mottle = np.exp(0.35 * _texture("mottle", 15, 31, 63)(east, north))
     return total + 0.075 * inside * mottle + _inner_wisps(east, north, radius)
 

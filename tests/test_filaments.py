@@ -36,4 +36,4 @@ def test_bright_filaments_are_of_very_different_width(web: np.ndarray) -> None:
 def test_some_regions_are_crowded_with_light_and_others_nearly_dark(web: np.ndarray) -> None:
     regions = web.reshape(32, 64, 32, 64).mean(axis=(1, 3))
     dark, bright = np.percentile(regions, [10, 90])
-    assert bright / dark > 65  # 51 with threads of one width
+    assert bright / dark > 60  # 51 with threads of one width

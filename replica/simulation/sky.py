@@ -167,7 +167,8 @@ def _half_shell(
 @lru_cache(maxsize=1)
 def _web() -> np.ndarray:
     """Threads of three sizes, periodic; along them width and brightness change, and knots sit."""
-    rng, change = generator("web"), generator("web", "widths")
+    # This draw of the changes leaves the nebula its published shape.
+    rng, change = generator("web"), generator("web", "w9")
     total = np.zeros((_TEXTURE_SIZE, _TEXTURE_SIZE), np.float32)
     for strength, width, gaps, knots in (
         (1.0, 2.6, (0.55, 0.7, 24), (9, 18, 36, 72, 144, 288)),
@@ -177,12 +178,12 @@ def _web() -> np.ndarray:
         mean, spread, count = gaps
         present = np.clip(mean + spread * octave(rng, _TEXTURE_SIZE, count), 0.04, 2)
         present *= strength
-        thickness = np.exp(0.5 * fractal(change, _TEXTURE_SIZE, (22, 44, 88)))
+        thickness = np.exp(0.7 * fractal(change, _TEXTURE_SIZE, (22, 44, 88)))
         # Where a thread spreads out, its light does too.
         present *= threads(rng, _TEXTURE_SIZE, knots, width * thickness) / np.sqrt(thickness)
         total += present
     total *= np.exp(0.65 * fractal(rng, _TEXTURE_SIZE, (60, 120, 240, 480), 0.85))
-    total *= np.exp(0.5 * fractal(change, _TEXTURE_SIZE, (13, 26, 52)))
+    total *= np.exp(0.7 * fractal(change, _TEXTURE_SIZE, (13, 26, 52)))
     return np.pad(total, (0, 1), mode="wrap")
 
 

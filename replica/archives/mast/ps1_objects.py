@@ -22,9 +22,9 @@ from astropy.time import Time
 from replica.archives.mast.panstarrs import BANDS, PIXEL
 from replica.holdings import Product, select
 from replica.protocols.geometry import separation
-from replica.simulation.noise import generator, sample
+from replica.simulation.noise import generator
 from replica.simulation.photometry import flux_errors, magnitudes, merged
-from replica.simulation.sky import HALF_TEMPLATE, PULSAR, nebula
+from replica.simulation.sky import HALF_TEMPLATE, PULSAR, synchrotron, template_offsets
 from replica.simulation.stars import EPOCH, Stars, catalogue
 
 #: Exposures behind a stack: NINPUTS in its header.
@@ -38,7 +38,7 @@ _POSITION_FLOOR = 0.01  # arcseconds
 _ONE_OBJECT = 1.0  # arcseconds
 #: Share of the nebula's light in a pixel that a fit takes for light of the source, or against it.
 _RAGGED = 0.1
-_STEP = 1.0  # arcseconds: pixel of the nebula's template
+_STEP = 8.0  # arcseconds: steps in which the nebula's light is summed
 
 Columns = dict[str, np.ndarray]
 
@@ -162,16 +162,11 @@ def _fluxes(sources: Stars, stack: Product) -> _Fluxes:
 
 
 def _nebula_at(sources: Stars) -> np.ndarray:
-    """Share of the Crab Nebula's light in a square arcsecond at each source."""
-    east, north = _offset(sources, *PULSAR)
-    middle = HALF_TEMPLATE / _STEP
-    return sample(_nebula(), north / _STEP + middle, east / _STEP + middle)
-
-
-@lru_cache(maxsize=1)
-def _nebula() -> np.ndarray:
-    band = BANDS["r"]
-    return nebula(_STEP, band.filament_share, band.core_size, band.seeing, band.ionisation)
+    """Share of the Crab Nebula's light in a square arcsecond at each source, without filaments."""
+    east, north = (axis.astype(np.float32) for axis in _offset(sources, *PULSAR))
+    whole = synchrotron(*template_offsets(_STEP)).sum(dtype=float) * _STEP**2
+    near = np.hypot(east, north) < HALF_TEMPLATE
+    return np.where(near, synchrotron(east, north), 0) / whole
 
 
 def _photometry(rng: np.random.Generator, band: str, flux: _Fluxes) -> Columns:

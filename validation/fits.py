@@ -1,4 +1,4 @@
-"""fitsverify of HEASARC, on one file of each kind."""
+"""fitsverify of HEASARC, on one file of each kind, and on files that services make."""
 
 from __future__ import annotations
 
@@ -24,12 +24,31 @@ def kinds() -> list[Product]:
     return list(found.values())
 
 
+#: Files that a service makes for a request.
+_ANSWERS = {
+    "cutout of Pan-STARRS": "https://ps1images.stsci.edu/cgi-bin/fitscut.cgi?ra=83.633&dec=22.014"
+    "&size=100&format=fits"
+    "&red=/rings.v3.skycell/1784/059/rings.v3.skycell.1784.059.stk.r.unconv.fits",
+}
+
+
 def _cases(setting: Setting) -> list[Case]:
-    return [Case(product.filename, partial(_verify, setting, product)) for product in kinds()]
+    held = [Case(each.filename, partial(_verify, setting, each)) for each in kinds()]
+    made = [Case(name, partial(_verify_made, setting, url)) for name, url in _ANSWERS.items()]
+    return held + made
 
 
 def _verify(setting: Setting, product: Product) -> list[str]:
-    path = _plain(ensure(product), setting.folder)
+    return _verify_file(_plain(ensure(product), setting.folder))
+
+
+def _verify_made(setting: Setting, url: str) -> list[str]:
+    path = setting.folder / "answer.fits"
+    path.write_bytes(setting.get(url).content)
+    return _verify_file(path)
+
+
+def _verify_file(path: Path) -> list[str]:
     done = subprocess.run(["fitsverify", str(path)], capture_output=True, text=True)
     lines = (done.stdout + done.stderr).splitlines()
     wrong = [line for line in lines if line.startswith(("*** Error", "*** Warning"))]

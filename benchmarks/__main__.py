@@ -139,6 +139,12 @@ def skipped(options: argparse.Namespace) -> list[str]:
         for name, way in METHODS.items()
         if not way.installed
     ]
+    lines += [
+        f"{name}: skipped, {engine.package} is not installed"
+        for name, engine in many.ENGINES.items()
+        if not engine.installed
+    ]
+    lines.append("rustfits: skipped, it trusts no certificates but those built into it")
     decoders = [name for name, decoder in lzw.DECODERS.items() if not decoder.installed]
     lines += [f"decoders of `.Z` that are not installed: {', '.join(decoders)}"] * bool(decoders)
     return lines + ["a quick run: one round, no slow line, small counts"] * options.quick

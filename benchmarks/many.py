@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -55,11 +57,19 @@ class Engine:
         Makes what is there before; sends nothing.
     count : int
         How many are enough to tell its rate.
+    package : str
+        What must be installed.
     """
 
     run: Callable[[Sequence[Target]], Sequence[object]]
     warm: Callable[[], object]
     count: int
+    package: str = "helpers"
+
+    @property
+    def installed(self) -> bool:
+        """Whether its package is there."""
+        return find_spec(self.package) is not None
 
 
 def targets(count: int) -> list[Target]:
@@ -92,6 +102,38 @@ def _section_in_threads(wanted: Sequence[Target]) -> list[np.ndarray]:
         return list(pool.map(lambda target: _stamp(target, SMALL_BLOCKS), wanted))
 
 
+def _astrocut(wanted: Sequence[Target]) -> list[np.ndarray]:
+    from astrocut import FITSCutout
+
+    made = [
+        FITSCutout(uri, position, PIXELS, fsspec_kwargs=SMALL_BLOCKS) for uri, position in wanted
+    ]
+    return [np.array(each.fits_cutouts[0][-1].data) for each in made]
+
+
+def _kerchunk(wanted: Sequence[Target]) -> list[np.ndarray]:
+    """By kerchunk's map of a file, whose only chunk is the whole image."""
+    return [_of_the_chunk(uri, position) for uri, position in wanted]
+
+
+def _of_the_chunk(uri: str, position: SkyCoord) -> np.ndarray:
+    import fsspec
+    from kerchunk.fits import process_file
+
+    found = process_file(uri, storage_options=SMALL_BLOCKS)
+    about, attributes = (json.loads(found[f"PRIMARY/.z{name}"]) for name in ("array", "attrs"))
+    address, start, size = found["PRIMARY/0.0"]
+    raw = fsspec.filesystem("s3", **SMALL_BLOCKS).cat_file(address, start=start, end=start + size)
+    image = np.frombuffer(raw, about["dtype"]).reshape(about["shape"])
+    # Not HISTORY, which has lines, nor what kerchunk adds for xarray.
+    cards = {
+        key: value
+        for key, value in attributes.items()
+        if key.isupper() and "\n" not in str(value) and isinstance(value, str | int | float)
+    }
+    return np.array(Cutout2D(image, position, PIXELS, wcs=WCS(fits.Header(cards))).data)
+
+
 def _helpers(wanted: Sequence[Target]) -> list[Any]:
     import helpers
 
@@ -109,6 +151,10 @@ ENGINES = {
     f"`.section`, blocks of 1 MiB, {THREADS} threads": Engine(
         _section_in_threads, _warm_small, 120
     ),
+    "astrocut, blocks of 1 MiB, one after the other": Engine(
+        _astrocut, _warm_small, 24, "astrocut"
+    ),
+    "kerchunk, one after the other": Engine(_kerchunk, _warm_small, 8, "kerchunk"),
     HELPERS_MANY: Engine(_helpers, warm_helpers, COUNT),
 }
 
@@ -140,7 +186,9 @@ def bytes_of_a_result() -> float:
 
 def plan(rounds: int, count: int = COUNT) -> list[tuple[str, int]]:
     """Return what to run: all engines in turn, then helpers again in further rounds."""
-    engines = [(name, min(engine.count, count)) for name, engine in ENGINES.items()]
+    engines = [
+        (name, min(engine.count, count)) for name, engine in ENGINES.items() if engine.installed
+    ]
     smaller = (HELPERS_MANY, min(SMALLER_COUNT, count // 4))
     return [*engines, smaller, *[engines[-1], smaller] * (rounds - 1)]
 

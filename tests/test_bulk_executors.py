@@ -74,15 +74,18 @@ def test_units_read_as_much_as_each_other_and_nothing_twice(
     assert sum(sizes) <= 1.05 * union([span for each in read for span in each]) + 2**16 * len(found)
 
 
-def test_a_small_file_is_one_unit_and_many_files_are_not_divided() -> None:
+def test_a_small_file_is_one_unit_and_many_files_are_joined() -> None:
     file = VersionedFile(plain(180, 240), (ETAG,))
     with odd_server(file) as base:
-        targets = targets_of(base, file, 50)
+        targets = targets_of(base, file, 200)
         assert len(units.split(by_file(targets), Wanted(SIDE), 8, 4)) == 1
-        spread = [Target(n, f"{base}/{n % 20}.fits", t.position) for n, t in enumerate(targets)]
+        spread = [Target(n, f"{base}/{n % 100}.fits", t.position) for n, t in enumerate(targets)]
         file.requests.clear()
-        assert len(units.split(by_file(spread), Wanted(SIDE), 8, 4)) == 20
+        found = units.split(by_file(spread), Wanted(SIDE), 4, 4)
         assert file.requests == []
+    files = [{target.location for target in unit} for unit in found]
+    assert sum(map(len, files)) == 100
+    assert 16 <= len(found) <= 20
 
 
 def test_a_local_file_is_divided_by_its_targets(tmp_path) -> None:

@@ -18,12 +18,15 @@ Group = Sequence[Target]
 LEAST_BYTES = 2**23
 #: The most targets of a unit: their cutouts come back together.
 MOST_TARGETS = 512
+#: Units of many files are so many times smaller: little is lost where a worker dies.
+SMALLER = 4
 
 
 def split(groups: Sequence[Group], wanted: Wanted, number: int, threads: int) -> list[Group]:
-    """Return about `number` units, each of one file, none of which reads what another one does.
+    """Return about `number` units, none of which reads what another one does.
 
-    To divide the targets of a remote file by their bytes, its header is read here.
+    Each is a part of a file, or several files, which are read side by side.  To divide the
+    targets of a remote file by their bytes, its header is read here.
 
     Parameters
     ----------
@@ -32,7 +35,7 @@ def split(groups: Sequence[Group], wanted: Wanted, number: int, threads: int) ->
     wanted : Wanted
         Size and HDU.
     number : int
-        How many units are enough; more come only of more files, or of many targets in one.
+        How many units are enough; more come only of many targets.
     threads : int
         How many headers are read at once.
     """
@@ -44,7 +47,21 @@ def split(groups: Sequence[Group], wanted: Wanted, number: int, threads: int) ->
     ]
     with cancellable_threads(threads) as pool:
         divided = pool.map(_divide, groups, parts, [wanted] * len(groups))
-        return [unit for units in divided for unit in units]
+        units = [unit for units in divided for unit in units]
+    if len(groups) <= number:
+        return units
+    return _joined(units, min(MOST_TARGETS, math.ceil(total / number / SMALLER)))
+
+
+def _joined(units: Sequence[Group], most: int) -> list[Group]:
+    """Join units of other files to units of at most so many targets."""
+    joined: list[list[Target]] = []
+    for unit in units:
+        if joined and len(joined[-1]) + len(unit) <= most:
+            joined[-1] += unit
+        else:
+            joined.append(list(unit))
+    return joined
 
 
 def _divide(group: Group, parts: int, wanted: Wanted) -> list[Group]:

@@ -55,12 +55,12 @@ def split(groups: Sequence[Group], wanted: Wanted, number: int, threads: int) ->
 
 def _joined(units: Sequence[Group], most: int) -> list[Group]:
     """Join units of other files to units of at most so many targets."""
-    joined: list[list[Target]] = []
+    joined: list[Group] = []
     for unit in units:
         if joined and len(joined[-1]) + len(unit) <= most:
-            joined[-1] += unit
+            joined[-1] = [*joined[-1], *unit]
         else:
-            joined.append(list(unit))
+            joined.append(unit)
     return joined
 
 

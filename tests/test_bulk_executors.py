@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distributed.protocol import serialize, to_serialize
 from odd_servers import VersionedFile, odd_server
 from test_batches import with_damaged_tiles
 from test_bulk_planner import ETAG, SIDE, places, plain, same, spans, tiled, union
@@ -85,7 +84,7 @@ def test_a_small_file_is_one_unit_and_many_files_are_joined() -> None:
         assert file.requests == []
     files = [{target.location for target in unit} for unit in found]
     assert sum(map(len, files)) == 100
-    assert 16 <= len(found) <= 20
+    assert len(found) == 25
 
 
 def test_a_local_file_is_divided_by_its_targets(tmp_path) -> None:
@@ -97,7 +96,11 @@ def test_a_local_file_is_divided_by_its_targets(tmp_path) -> None:
 # Executors
 
 
-def test_what_a_unit_sends_back_is_hardly_more_than_its_pixels(large: VersionedFile) -> None:
+def test_what_a_unit_sends_back_is_hardly_more_than_its_pixels(
+    cluster: Any, large: VersionedFile
+) -> None:
+    from distributed.protocol import serialize, to_serialize
+
     with odd_server(large) as base:
         finished = cut_unit(targets_of(base, large, 200), Wanted(SIDE))
     _, frames = serialize(to_serialize(finished))
@@ -190,7 +193,7 @@ def test_workers_that_die_cost_nothing_and_repeat_nothing(cluster, times: int) -
     file = VersionedFile(plain(180, 240), (ETAG,))
 
     def slow(request):
-        time.sleep(0.05)
+        time.sleep(0.2)
         return file(request)
 
     with odd_server(slow) as base:

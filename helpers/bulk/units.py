@@ -18,8 +18,9 @@ Group = Sequence[Target]
 LEAST_BYTES = 2**23
 #: The most targets of a unit: their cutouts come back together.
 MOST_TARGETS = 512
-#: Units of many files are so many times smaller: little is lost where a worker dies.
-SMALLER = 4
+#: The most files of a unit: each waits for its header while others are read.  What has begun goes
+#: on where the user interrupts, and is lost where its worker dies.
+MOST_FILES = 4
 
 
 def split(groups: Sequence[Group], wanted: Wanted, number: int, threads: int) -> list[Group]:
@@ -50,17 +51,20 @@ def split(groups: Sequence[Group], wanted: Wanted, number: int, threads: int) ->
         units = [unit for units in divided for unit in units]
     if len(groups) <= number:
         return units
-    return _joined(units, min(MOST_TARGETS, math.ceil(total / number / SMALLER)))
+    return _joined(units, max(1, min(MOST_FILES, len(units) // number)))
 
 
 def _joined(units: Sequence[Group], most: int) -> list[Group]:
-    """Join units of other files to units of at most so many targets."""
+    """Join so many units at the most, and no more targets than a unit may have."""
     joined: list[Group] = []
+    count = most
     for unit in units:
-        if joined and len(joined[-1]) + len(unit) <= most:
+        if count < most and len(joined[-1]) + len(unit) <= MOST_TARGETS:
             joined[-1] = [*joined[-1], *unit]
+            count += 1
         else:
             joined.append(unit)
+            count = 1
     return joined
 
 

@@ -79,6 +79,14 @@ def test_queries_give_rows(query: str, rows: list[tuple]) -> None:
     assert adql.query([STARS], query, 10).rows == rows
 
 
+@pytest.mark.parametrize("negation", ["", "NOT "])
+def test_a_position_that_is_not_known_is_neither_in_a_region_nor_outside(negation: str) -> None:
+    unknown = Table("sky.stars", "", STARS.fields, (("No RA", None, 22.0, ""),))
+    region = "CONTAINS(POINT(ra, dec), CIRCLE(70, 10, 1)) = 1"
+    query = f"SELECT name FROM sky.stars WHERE {negation}({region})"
+    assert adql.query([unknown], query, 10).rows == []
+
+
 def test_a_column_keeps_its_metadata_and_an_expression_gets_a_datatype() -> None:
     query = "SELECT ra, ra AS x, name, COUNT(*) AS n, ra || '°' AS text FROM sky.stars GROUP BY ra"
     kinds = [(f.name, f.datatype, f.unit) for f in adql.query([STARS], query, 10).fields]

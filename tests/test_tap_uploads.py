@@ -48,10 +48,13 @@ def first_table(answer: requests.Response) -> Table:
     return parse(io.BytesIO(answer.content)).get_first_table().to_table()
 
 
+CASSIOPEIA = {"114", "1952", "4634", "19606"}
+
+
 @pytest.mark.parametrize("way", ["run_sync", "run_async"])
 def test_pyvo_joins_a_table_of_its_own_with_one_of_the_archive(service, way: str) -> None:
     found = getattr(service, way)(NEAR, uploads={"places": PLACES})
-    assert {row["obsid"] for row in found if row["label"] == "cas"} == {"1952", "4634"}
+    assert {row["obsid"] for row in found if row["label"] == "cas"} == CASSIOPEIA
     assert {row["obsid"] for row in found if row["label"] == "crab"} >= {"13751", "4607"}
 
 
@@ -67,7 +70,7 @@ def test_a_table_can_be_taken_from_an_address_of_the_replica() -> None:
     """A cone search of HEASARC is the table for a query of IRSA's service."""
     cone = "https://heasarc.gsfc.nasa.gov/xamin/vo/cone?table=chanmaster&RA=350.87&DEC=58.81&SR=1"
     answer = ask("SELECT obsid FROM TAP_UPLOAD.t ORDER BY obsid", f"t,{cone}", IRSA)
-    assert list(first_table(answer)["obsid"]) == ["1952", "4634"]
+    assert list(first_table(answer)["obsid"]) == sorted(CASSIOPEIA)
 
 
 def test_the_result_of_a_job_can_be_the_table_of_a_query(service) -> None:

@@ -20,6 +20,8 @@ from helpers.cloud.url_rules import REGIONS
 from tools.notebook_files import NOTEBOOKS, ROOT, title, walkthroughs
 from tools.picture import figures
 
+#: Pages of `docs` that are pages of the site.
+_PAGES = ("helpers", "transfer", "replica", "sky", "recordings", "offline_tests", "faults")
 ARCHIVE_OF_BUCKET = {"nasa-irsa": "IRSA", "stpubdata": "MAST", "nasa-heasarc": "HEASARC"}
 
 
@@ -47,8 +49,9 @@ def lay_out(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     shutil.copytree(ROOT / "site", folder)
-    shutil.copy(ROOT / "docs" / "crab.jpg", folder)
-    for page in ("helpers", "transfer", "replica", "recordings", "offline_tests", "faults"):
+    for picture in ("crab.jpg", "sky.png"):
+        shutil.copy(ROOT / "docs" / picture, folder)
+    for page in _PAGES:
         text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
         (folder / f"{page}.md").write_text(without_repository_links(text), encoding="utf-8")
     for name, facts in walkthroughs().items():
@@ -85,6 +88,7 @@ def _copy_notebook(name: str, folder: Path) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\]\((\w+)\.md\)", r"](\1.ipynb)", cell.source)
+            cell.source = cell.source.replace("](../docs/", "](../")
     nbformat.write(notebook, folder / f"{name}.ipynb")
 
 

@@ -98,8 +98,12 @@ def _terms(condition: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def narrow(tree: exp.Query) -> None:
-    """Put a range of declination, and of right ascension if it is one, beside each condition."""
-    for contained in list(_all_contained(tree)):
+    """Put a range of declination, and of right ascension if it is one, beside each condition.
+
+    Only conditions that must all hold get one: there, unknown is as good as false, and under
+    NOT it is not.
+    """
+    for contained in list(_all_required(tree)):
         ra, dec, radius = contained.circle
         terms = [_between(contained.dec, dec - radius, dec + radius)]
         width = _half_width(dec, radius)
@@ -109,10 +113,11 @@ def narrow(tree: exp.Query) -> None:
         condition.replace(exp.paren(exp.and_(*terms, condition.copy())))
 
 
-def _all_contained(tree: exp.Query) -> Iterator[_Contained]:
-    for condition in tree.find_all(exp.EQ):
-        if contained := _contained(condition):
-            yield contained
+def _all_required(tree: exp.Query) -> Iterator[_Contained]:
+    for where in tree.find_all(exp.Where):
+        for term in _terms(where.this):
+            if contained := _contained(term):
+                yield contained
 
 
 def _contained(condition: exp.Expr) -> _Contained | None:

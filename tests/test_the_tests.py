@@ -88,6 +88,7 @@ def run_tests(copy: Path, *targets: str) -> subprocess.CompletedProcess[str]:
             "tests/test_notebooks.py",
             r"mast_panstarrs\.ipynb is out of step: run make notebooks",
             id="one sentence without its pair",
+            marks=pytest.mark.slow,
         ),
     ],
 )

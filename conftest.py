@@ -29,14 +29,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 #: A long file that begins last is waited for alone.
 _LONG = (
     "test_check",
+    "test_simulators",
     "test_recording_plugin",
+    "test_recording_replay",
     "test_project_files",
     "test_the_tests",
     "test_connection",
     "test_faults",
     "test_batches",
-    "test_simulators",
     "test_serving",
+    "test_bulk_planner",
+    "test_bulk_store",
+    "test_tap",
+    "test_recording_commands",
+    "test_hardening",
 )
 
 

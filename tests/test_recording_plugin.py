@@ -79,6 +79,7 @@ def test_tests_and_notebooks_are_recorded_once_and_pass_without_a_network(
     assert "3 requests: 3 by the recording" in offline.stdout
 
 
+@pytest.mark.slow  # test_recording_replay shows the refusal itself
 def test_what_is_not_recorded_fails_and_is_named(tmp_path: Path) -> None:
     known, folder = Upstream(), project(tmp_path / "project")
     known.answers |= {f"/{name}": Response(f"answer {name}") for name in "ab"}

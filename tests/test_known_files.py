@@ -16,7 +16,7 @@ from replica.holdings import Product, holdings, select
 from replica.storage import known_files
 from replica.storage.cache import digest, ensure, folder, is_made
 from replica.storage.checksums import s3_etag
-from replica.storage.known_files import FileFacts, facts, machine, recorded
+from replica.storage.known_files import FileFacts, facts, machine, recorded, size
 from tools import file_facts
 
 BUCKET = "nasa-heasarc"
@@ -142,3 +142,12 @@ def test_the_tool_writes_rows_and_keeps_those_that_hold(
     assert lines[0] == "key,digest,machine,size,etag"
     assert sorted(lines[1:]) == sorted([",".join(rows[kept.key].values()), ",".join(expected)])
     assert folder() == tmp_path
+
+
+def test_the_size_of_a_made_file_is_told_without_reading_it(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = min(products(), key=lambda each: each.key)
+    path = ensure(product)
+    monkeypatch.setattr(Path, "open", None)
+    assert size(product) == path.stat().st_size

@@ -15,7 +15,7 @@ from functools import lru_cache
 from replica.archives.mast.facts import OBSERVATIONS, PRODUCTS, facts, fields
 from replica.holdings import Product, select
 from replica.protocols.geometry import corners
-from replica.storage.known_files import facts as facts_of_file
+from replica.storage import known_files
 
 Row = dict[str, object]
 
@@ -172,5 +172,5 @@ def _size(product: Product, nominal: int) -> int:
 
     Making a stack takes seconds, and a list of products should not wait for that.
     """
-    known = facts_of_file(product)
-    return known.size if known else nominal
+    known = known_files.size(product)
+    return nominal if known is None else known

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
+from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
 from photutils.detection import DAOStarFinder
 from photutils.psf import MoffatPSF, PSFPhotometry, SourceGrouper
@@ -102,7 +103,7 @@ def _fit_once(
         aperture_radius=4,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of fits that did not converge
+        warnings.filterwarnings("ignore", "One or more fit", AstropyUserWarning)
         fitted = photometry(above, mask=mask, init_params=start)
         left = photometry.make_residual_image(above, psf_shape=(41, 41))
     return fitted, left

@@ -20,13 +20,14 @@ from astroquery.heasarc import Heasarc
 from astroquery.ipac.irsa import Irsa
 from astroquery.mast import Observations
 from nbformat import NotebookNode
+from products import find, maker
 from tqdm import tqdm
 
 from replica.archives.irsa import allwise
 from replica.archives.mast import panstarrs
 from replica.archives.mast.tessellation import skycell, skycell_at
-from replica.holdings import Product, holdings
-from replica.simulation import cassiopeia, simulate
+from replica.holdings import holdings
+from replica.simulation import cassiopeia
 from tools.execution import run
 from tools.notebook_files import NOTEBOOKS, code_cells, read_source
 
@@ -35,23 +36,10 @@ FIRST, LAST = "acisf00114N004_cntr_img2.fits.gz", "acisf19606N002_cntr_img2.fits
 YEARS = 2019.36 - 2000.08
 
 
-def find(ending: str) -> Product:
-    (product,) = [product for product in holdings() if product.key.endswith(ending)]
-    return product
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Make a product once for all tests; called with the end of its key."""
-    folder = tmp_path_factory.mktemp("products")
-
-    def make(ending: str) -> Path:
-        path = folder / find(ending).filename
-        if not path.exists():
-            simulate(find(ending), path)
-        return path
-
-    return make
+    return maker(tmp_path_factory.mktemp("products"))
 
 
 def polar(wcs: WCS, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -19,13 +19,13 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 from PIL import Image
+from products import find, maker
 
 from replica.archives.irsa.allwise import BANDS as WISE_BANDS
 from replica.archives.mast import panstarrs
 from replica.archives.mast.panstarrs import BANDS as PS1_BANDS
 from replica.archives.mast.tessellation import skycell
-from replica.holdings import Product, holdings
-from replica.simulation import simulate
+from replica.holdings import Product
 from replica.simulation.stars import catalogue
 from validation.fits import kinds
 
@@ -52,12 +52,6 @@ LOOKED_AT = [
 ]
 
 
-def find(ending: str) -> Product:
-    """The product whose key ends so."""
-    (product,) = [product for product in holdings() if product.key.endswith(ending)]
-    return product
-
-
 def every_kind() -> list[str]:
     """Keys of files: those of LOOKED_AT, and one of every kind that is not among them."""
     chosen = [find(ending) for ending in LOOKED_AT]
@@ -69,15 +63,7 @@ def every_kind() -> list[str]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Callable[[str], Path]:
     """Make a product once for all tests; called with the end of its key."""
-    folder = tmp_path_factory.mktemp("products")
-
-    def make(ending: str) -> Path:
-        path = folder / find(ending).filename
-        if not path.exists():
-            simulate(find(ending), path)
-        return path
-
-    return make
+    return maker(tmp_path_factory.mktemp("products"))
 
 
 def digest(path: Path) -> str:

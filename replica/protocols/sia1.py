@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.datastructures import MultiDict
+from starlette.requests import Request
+from starlette.responses import Response
 
 from replica.holdings import Product
-from replica.protocols.dali import RequestError, numbers
+from replica.protocols import votable
+from replica.protocols.dali import RequestError, numbers, parameters
 from replica.protocols.geometry import offsets
+from replica.protocols.votable import Field, Parameter
 
 #: How an image may lie to the region, with the test of each axis: distance of the centres,
 #: width of the image, width of the region, in degrees (SIA 1.0, section 4.1.3).
@@ -23,6 +29,14 @@ _INTERSECT = {
 _WIDE = 60
 #: The values of INTERSECT, in the order in which services list them.
 INTERSECT = ("CENTER", "COVERS", "ENCLOSED", "OVERLAPS")
+#: Parameters as a service describes them (SIA 1.0, section 6.1).
+INPUT_POS = Parameter(Field("INPUT:POS", description="Centre of the region: ra,dec in degrees"), "")
+INPUT_SIZE = Parameter(
+    Field("INPUT:SIZE", description="Size of the region in degrees; 0: a point"), ""
+)
+INPUT_INTERSECT = Parameter(
+    Field("INPUT:INTERSECT", description="How images lie to it"), "OVERLAPS", INTERSECT
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,27 @@ class ImageQuery:
             return offsets(self.ra, self.dec, product.ra, product.dec)
         turn = (product.ra - self.ra + 180) % 360 - 180
         return turn * math.cos(math.radians(product.dec)), product.dec - self.dec
+
+
+def endpoint(answer: Callable[[MultiDict], bytes]) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of a service whose answers, also of errors, are VOTables.
+
+    An error has status 200 (SIA 1.0, section 8).
+
+    Parameters
+    ----------
+    answer : callable
+        Makes a VOTable of the parameters, by their names in capitals; may raise a `RequestError`.
+    """
+
+    async def search(request: Request) -> Response:
+        try:
+            body = await asyncio.to_thread(answer, await parameters(request))
+        except RequestError as problem:
+            body = votable.error(str(problem))
+        return Response(body, media_type=votable.MEDIA_TYPE)
+
+    return search
 
 
 def wants_metadata(params: MultiDict) -> bool:

@@ -17,7 +17,13 @@ from replica.protocols import votable
 from replica.protocols.dali import RequestError
 from replica.protocols.datalink import MEDIA_TYPE
 from replica.protocols.obscore import obscore
-from replica.protocols.sia1 import INTERSECT, ImageQuery, image_query, wants_metadata
+from replica.protocols.sia1 import (
+    INPUT_INTERSECT,
+    INPUT_POS,
+    ImageQuery,
+    image_query,
+    wants_metadata,
+)
 from replica.protocols.time import to_mjd
 from replica.protocols.votable import Document, Field, Parameter
 
@@ -72,9 +78,9 @@ _FIELDS = (
     Field("SIA_instrument", "char*", "", "INST_ID"),
 )
 _INPUTS = (
-    Parameter(Field("INPUT:POS", description="Centre of the region: ra,dec in degrees"), ""),
+    INPUT_POS,
     Parameter(Field("INPUT:SIZE", description="Size of the region in degrees"), ""),
-    Parameter(Field("INPUT:INTERSECT", description="How images lie to it"), "OVERLAPS", INTERSECT),
+    INPUT_INTERSECT,
     Parameter(Field("INPUT:FORMAT"), "ALL", ("ALL", "METADATA", "GRAPHIC", *_FORMATS)),
 )
 

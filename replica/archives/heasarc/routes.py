@@ -15,7 +15,7 @@ from replica.archives.heasarc import facts as chanmaster
 from replica.archives.heasarc import image_search, links, tar
 from replica.archives.heasarc.catalogues import catalogue, catalogues, metainfo
 from replica.holdings import select
-from replica.protocols import votable
+from replica.protocols import sia1, votable
 from replica.protocols.adql import query
 from replica.protocols.cone import cone_query
 from replica.protocols.dali import RequestError, parameters
@@ -59,16 +59,6 @@ _EXAMPLES = (
     ),
 )
 _TAP = TapService(url=f"{chanmaster.HOST}/xamin/vo/tap", tables=_tables, examples=_EXAMPLES)
-
-
-async def search_images(request: Request) -> Response:
-    """Answer a SIA 1 search; an error too is a VOTable with status 200 (SIA 1.0, section 8)."""
-    params = await parameters(request)
-    try:
-        body = await asyncio.to_thread(image_search.answer, params)
-    except RequestError as problem:
-        body = votable.error(str(problem))
-    return Response(body, media_type=votable.MEDIA_TYPE)
 
 
 async def search_cone(request: Request) -> Response:
@@ -119,7 +109,7 @@ async def download(request: Request) -> Response:
 
 ROUTES: dict[str, list[BaseRoute]] = {
     "heasarc.gsfc.nasa.gov": [
-        Route("/xamin/vo/sia", search_images, methods=["GET", "POST"]),
+        Route("/xamin/vo/sia", sia1.endpoint(image_search.answer), methods=["GET", "POST"]),
         Route("/xamin/vo/cone", search_cone, methods=["GET", "POST"]),
         Route("/xamin/vo/datalink", search_links, methods=["GET", "POST"]),
         Route("/xamin/vo/datalink/{table}", search_links, methods=["GET", "POST"]),

@@ -14,7 +14,13 @@ from replica.archives.irsa import facts as irsa_images
 from replica.archives.irsa.facts import BANDS, PIXELS, SCALE
 from replica.holdings import Product
 from replica.protocols import votable
-from replica.protocols.sia1 import INTERSECT, image_query, wants_metadata
+from replica.protocols.sia1 import (
+    INPUT_INTERSECT,
+    INPUT_POS,
+    INPUT_SIZE,
+    image_query,
+    wants_metadata,
+)
 from replica.protocols.votable import Document, Field, Parameter
 
 VERSION = "1.2"
@@ -51,9 +57,9 @@ _PARAMETERS = (
     Parameter(Field("sia_equinox", "double", "", "VOX:STC_CoordEquinox"), 2000.0),
 )
 _INPUTS = (
-    Parameter(Field("INPUT:POS", description="Centre of the region: ra,dec in degrees"), ""),
-    Parameter(Field("INPUT:SIZE", description="Size of the region in degrees; 0: a point"), ""),
-    Parameter(Field("INPUT:INTERSECT", description="How images lie to it"), "OVERLAPS", INTERSECT),
+    INPUT_POS,
+    INPUT_SIZE,
+    INPUT_INTERSECT,
     Parameter(
         Field("INPUT:FORMAT", description="Format of the images"),
         "ALL",

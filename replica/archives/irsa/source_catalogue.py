@@ -6,8 +6,6 @@ SQLite file for each tile, which is made on the first question about it and kept
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -23,12 +21,12 @@ from replica.protocols.dali import RequestError, row_limit
 from replica.protocols.geometry import offsets
 from replica.protocols.tables import Circle, Table
 from replica.protocols.votable import Document, Field
+from replica.storage import row_file
 from replica.storage.cache import ensure_file
 
 NAME = "allwise_p3as_psd"
 _MAXREC = 50_000
 _STORED = "stored"
-_AFFINITIES = {"char*": "TEXT", "double": "REAL", "int": "INTEGER", "long": "INTEGER"}
 
 
 @lru_cache(maxsize=1)
@@ -78,19 +76,11 @@ def _make(tile: Product, path: Path) -> None:
 
     columns = read_table("irsa", "source_catalogue")
     stored = {each["name"]: each["datatype"] for each in columns if each["value"] == _STORED}
-    typed = ", ".join(f'"{name}" {_AFFINITIES[datatype]}' for name, datatype in stored.items())
     shown = ", ".join(_expression(column["name"], column["value"]) for column in columns)
     measured = measure(tile, _tiles())
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode = OFF")
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute(f"CREATE TABLE sources ({typed})")
-        marks = ", ".join("?" * len(stored))
-        cells = zip(*(measured[name].tolist() for name in stored), strict=True)
-        connection.executemany(f"INSERT INTO sources VALUES ({marks})", cells)
-        connection.execute('CREATE INDEX sources_dec ON sources ("dec")')
-        connection.execute(f"CREATE VIEW {NAME} AS SELECT {shown} FROM sources")
-        connection.commit()
+    cells = zip(*(measured[name].tolist() for name in stored), strict=True)
+    view = f"CREATE VIEW {NAME} AS SELECT {shown} FROM sources"
+    row_file.write(path, "sources", stored, cells, indexed="dec", view=view)
 
 
 def _expression(name: str, value: str) -> str:

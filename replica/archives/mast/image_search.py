@@ -22,7 +22,13 @@ from replica.archives.mast.caom import (
 from replica.archives.mast.caom_tables import DOWNLOAD, pixels
 from replica.holdings import Product, buckets
 from replica.protocols import votable
-from replica.protocols.sia1 import INTERSECT, image_query, wants_metadata
+from replica.protocols.sia1 import (
+    INPUT_INTERSECT,
+    INPUT_POS,
+    INPUT_SIZE,
+    image_query,
+    wants_metadata,
+)
 from replica.protocols.votable import Document, Field, Parameter
 
 _FORMATS = ("image/fits",)
@@ -68,9 +74,9 @@ _FIELDS = (
     Field("cloud_access", description="Where the copy in the cloud is, as JSON"),
 )
 _INPUTS = (
-    Parameter(Field("INPUT:POS", description="Centre of the region: ra,dec in degrees"), ""),
-    Parameter(Field("INPUT:SIZE", description="Size of the region in degrees; 0: a point"), ""),
-    Parameter(Field("INPUT:INTERSECT", description="How images lie to it"), "OVERLAPS", INTERSECT),
+    INPUT_POS,
+    INPUT_SIZE,
+    INPUT_INTERSECT,
     Parameter(Field("INPUT:FORMAT"), "ALL", ("ALL", "METADATA", "GRAPHIC", *_FORMATS)),
     Parameter(Field("INPUT:MISSION", description="Collection, such as PS1; all without it"), ""),
 )

@@ -23,13 +23,12 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from starlette.datastructures import MultiDict
 
+from replica.archives.mast.panstarrs import POGSON
 from replica.archives.mast.ps1_files import product_at
 from replica.holdings import Product
 from replica.protocols.dali import RequestError, numbers
 from replica.protocols.geometry import offsets
 
-#: Magnitudes of a factor e: the unit of the asinh code.
-_POGSON = 2.5 / np.log(10)
 _DROPPED = (
     *("XTENSION", "EXTNAME", "PCOUNT", "GCOUNT", "BZERO", "BSCALE", "BLANK", "ZBLANK"),
     *("BSOFTEN", "BOFFSET", "CHECKSUM", "DATASUM"),
@@ -178,7 +177,7 @@ def pixel(header: fits.Header, ra: float, dec: float) -> tuple[float, float]:
 def _values(cells: np.ndarray, header: fits.Header) -> np.ndarray:
     """Flux of a stack's code; of a mask, NaN where nothing is masked; others as they are."""
     if "BSOFTEN" in header:
-        return header["BOFFSET"] + 2 * header["BSOFTEN"] * np.sinh(cells / _POGSON)
+        return header["BOFFSET"] + 2 * header["BSOFTEN"] * np.sinh(cells / POGSON)
     return np.where(cells == 0, np.nan, cells) if cells.dtype.kind == "u" else cells
 
 

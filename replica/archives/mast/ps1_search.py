@@ -100,8 +100,8 @@ def _of_bands(rows: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
 
 
 @lru_cache(maxsize=1)
-def _fields() -> dict[str, Field]:
-    """The columns by their names in small letters; the last is the distance from the position."""
+def all_columns() -> dict[str, Field]:
+    """Return the columns by their names in small letters; the last is the distance."""
     types = {"char": "char*"}
     fields = [
         Field(
@@ -192,7 +192,7 @@ def _number(params: Parameters, name: str) -> float:
 
 
 def _named(text: str) -> Field:
-    field = _fields().get(text.strip().lower())
+    field = all_columns().get(text.strip().lower())
     if field is None:
         raise RequestError(f"there is no column {text}: metadata.json lists those that are")
     return field
@@ -201,7 +201,7 @@ def _named(text: str) -> Field:
 def _chosen_columns(params: Parameters) -> list[Field]:
     """The columns of ``columns=[a,b]``, repeated or not; all without it."""
     names = [name for text in params.get("columns", []) for name in _list(text)]
-    return [_named(name) for name in names] or list(_fields().values())
+    return [_named(name) for name in names] or list(all_columns().values())
 
 
 def _list(text: str) -> list[str]:
@@ -275,7 +275,7 @@ def _column(field: Field, rows: _Rows) -> np.ndarray:
 def cells(skycell: str) -> list[list[Any]]:
     """Return the cells of a skycell's objects, a list for each column of the metadata."""
     rows = _all((skycell,))
-    fields = [field for field in _fields().values() if field.name != "distance"]
+    fields = [field for field in all_columns().values() if field.name != "distance"]
     return [_texts_or_numbers(field, _column(field, rows)) for field in fields]
 
 

@@ -6,8 +6,7 @@ file for each skycell, which is made on the first query about it and kept with t
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -15,12 +14,12 @@ from replica.archives.mast.facts import table as facts_table
 from replica.protocols.tables import Circle, Table
 from replica.protocols.tap_documents import Example
 from replica.protocols.votable import Field
+from replica.storage import row_file
 from replica.storage.cache import ensure_file
 
 NAME = "dbo.meanobjectview"
-#: Types of the columns to VOTable's; a byte without a sign becomes a short number.
-_DATATYPES = {"char": "char*", "unsignedByte": "short"}
-_AFFINITIES = {"char*": "TEXT", "double": "REAL", "float": "REAL"}
+#: A byte without a sign becomes a short number.
+_DATATYPES = {"unsignedByte": "short"}
 
 EXAMPLES = (
     Example(
@@ -45,17 +44,12 @@ def tables() -> tuple[Table, ...]:
 def fields() -> tuple[Field, ...]:
     """Return the table's columns; names are in small letters, as MAST's tables have them."""
     # Imported here: it takes numpy and astropy, for which a start need not wait.
-    from replica.archives.mast.ps1_search import metadata
+    from replica.archives.mast.ps1_search import all_columns
 
     return tuple(
-        Field(
-            row["name"].lower(),
-            _DATATYPES.get(row["type"], row["type"]),
-            row["unit"].replace("NULL", ""),
-            row["ucd"].replace("NULL", ""),
-            row["description"],
-        )
-        for row in metadata()
+        replace(field, name=name, datatype=_DATATYPES.get(field.datatype, field.datatype))
+        for name, field in all_columns().items()
+        if name != "distance"
     )
 
 
@@ -79,15 +73,6 @@ def _databases(circles: tuple[Circle, ...] | None) -> list[Path]:
 def _make(skycell: str, path: Path) -> None:
     from replica.archives.mast.ps1_search import cells
 
-    names = ", ".join(
-        f'"{field.name}" {_AFFINITIES.get(field.datatype, "INTEGER")}' for field in fields()
-    )
-    marks = ", ".join("?" * len(fields()))
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode = OFF")
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute(f'CREATE TABLE "{NAME}" ({names})')
-        rows = zip(*cells(skycell), strict=True)
-        connection.executemany(f'INSERT INTO "{NAME}" VALUES ({marks})', rows)
-        connection.execute(f'CREATE INDEX by_declination ON "{NAME}" ("decmean")')
-        connection.commit()
+    datatypes = {field.name: field.datatype for field in fields()}
+    rows = zip(*cells(skycell), strict=True)
+    row_file.write(path, NAME, datatypes, rows, indexed="decmean")

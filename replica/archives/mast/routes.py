@@ -22,7 +22,7 @@ from replica.archives.mast.portal import ServiceError, answer
 from replica.archives.mast.resolver import resolve
 from replica.archives.mast.table_columns import FORMATS, portal_cells, portal_fields
 from replica.holdings import Product
-from replica.protocols import table_formats, votable
+from replica.protocols import sia1, table_formats
 from replica.protocols.dali import RequestError, parameters, parameters_and_files
 from replica.protocols.tap import TapService
 from replica.protocols.votable import Document
@@ -130,22 +130,14 @@ def _script_lines(uri: str) -> list[str]:
     if product is None:
         return [f"# There is no product {quote(uri, safe=':/')}"]
     folder = f"MAST/{product.collection}/{product.obs_id}"
-    address = f"https://mast.stsci.edu/api/v0.1/Download/file?uri={quote(uri, safe=':/')}"
+    address = f"{caom_tables.DOWNLOAD}{quote(uri, safe=':/')}"
     return [
         f"mkdir -p '{folder}'",
         f"curl --fail --location --output '{folder}/{product.filename}' '{address}'",
     ]
 
 
-async def _images(request: Request) -> Response:
-    """Answer a SIA 1 search; an error too is a VOTable with status 200 (SIA 1.0, section 8)."""
-    try:
-        body = await asyncio.to_thread(image_search.answer, await parameters(request))
-    except RequestError as problem:
-        body = votable.error(str(problem))
-    return Response(body, media_type=votable.MEDIA_TYPE)
-
-
+_images = sia1.endpoint(image_search.answer)
 _CAOM = TapService(
     url="https://mast.stsci.edu/vo-tap/api/v0.1/caom",
     tables=caom_tables.tables,

@@ -41,6 +41,7 @@ from helpers import (
 )
 from helpers.remote import http
 from helpers.remote.byte_ranges import table_rows
+from helpers.remote.cancellation import first_done
 from helpers.remote.fits_cache import remote_fits
 
 SIDE = 5
@@ -409,6 +410,23 @@ def test_an_interrupt_returns_at_once_and_leaves_the_queue(processes: bool) -> N
         assert slow.asked - then <= (5 * 4 * 2 if processes else 32)
 
 
+def test_an_interrupt_that_does_not_wake_the_waiting_thread_is_noticed_soon() -> None:
+    """As one that comes just before the wait: the signal goes to another thread."""
+    never: Future[None] = Future()
+
+    def interrupt_here() -> None:
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    other = threading.Thread(target=interrupt_here)
+    other.start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        first_done([never])
+    other.join()
+    assert time.monotonic() - began < 2
+
+
 def test_an_interrupted_batch_can_be_run_again_at_once(served) -> None:
     folder, _ = served
     slow = Slow(seconds=0.2, at=10)
@@ -427,6 +445,7 @@ from astropy.coordinates import SkyCoord
 from helpers import cutouts
 from helpers.remote import http
 from helpers.remote.byte_ranges import table_rows
+from helpers.remote.cancellation import first_done
 
 http.TIMEOUT = (2.0, 2.0)
 targets = [(f"{sys.argv[1]}/{n}.fits", SkyCoord(150, 2, unit="deg")) for n in range(600)]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from helpers.bulk.shared_image import Outcome, SharedImage, Task
 from helpers.bulk.targets import Target, Wanted, by_file, failure
-from helpers.remote.cancellation import cancellable_threads
+from helpers.remote.cancellation import cancellable_threads, first_done
 from helpers.remote.http import FileChangedError
 
 #: Threads of a batch: they wait for the network most of the time.
@@ -69,7 +69,7 @@ class _Batch:
 
     def run(self) -> Iterator[Outcome]:
         while self._start() or self._running:
-            done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+            done = first_done(self._running)
             while done:
                 # Taken out of both, so that what is yielded is not kept.
                 future = done.pop()

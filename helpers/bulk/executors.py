@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from helpers.bulk.targets import Target, Wanted, by_file, failure, target_of
 from helpers.bulk.units import split
 from helpers.errors import ArchiveAccessError
 from helpers.one_cutout import Cutout
+from helpers.remote.cancellation import first_done
 
 #: Threads within each unit of work of an executor.
 THREADS_OF_A_UNIT = 16
@@ -129,8 +130,7 @@ class _Submitted:
                 # No more than this, so that the results that wait here are bounded.
                 while self._waiting and len(self._running) < self._most:
                     yield from self._submit(self._waiting.popleft())
-                done, _ = wait(self._running, return_when=FIRST_COMPLETED)
-                for future in done:
+                for future in first_done(self._running):
                     yield from self._finish(future, self._running.pop(future))
         except BaseException:
             # The executor may be someone else's, and go on: it begins no more of these.

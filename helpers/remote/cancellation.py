@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Event
+from typing import TypeVar
+
+T = TypeVar("T")
+#: Seconds after which a wait for futures looks whether it was interrupted.
+_WAKE = 0.5
 
 #: Set in a thread of `cancellable_threads`: any of these events says that nobody waits any more.
 _EVENTS: ContextVar[tuple[Event, ...]] = ContextVar("events", default=())
@@ -40,3 +45,15 @@ def cancellable_threads(number: int) -> Iterator[ThreadPoolExecutor]:
         raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def first_done(futures: Collection[Future[T]]) -> set[Future[T]]:
+    """Wait until some of the futures are done, and return these; none if there are none.
+
+    An interrupt that comes between the last look for one and the beginning of a wait does not
+    end that wait, which would go on until a future is done.
+    """
+    done: set[Future[T]] = set()
+    while futures and not done:
+        done, _ = wait(futures, _WAKE, FIRST_COMPLETED)
+    return done

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import httpx
@@ -21,6 +22,8 @@ from tools import file_facts
 
 BUCKET = "nasa-heasarc"
 FOLDER = "chandra/data/byobsid/1/13751/primary/"
+S3 = f"https://{BUCKET}.s3.amazonaws.com"
+HEASARC = "https://heasarc.gsfc.nasa.gov"
 TOLD = {"size": "123456", "etag": "0123456789abcdef0123456789abcdef"}
 
 
@@ -48,7 +51,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
 
 def listing() -> dict[str, tuple[str, str]]:
     """Size and ETag by key, as the bucket lists them."""
-    answer = asyncio.run(_answer())
+    answer = ask("GET", f"{S3}/", params={"list-type": "2", "prefix": FOLDER})
     space = {"s3": "http://s3.amazonaws.com/doc/2006-03-01/"}
     return {
         str(each.findtext("s3:Key", "", space)): (
@@ -59,12 +62,15 @@ def listing() -> dict[str, tuple[str, str]]:
     }
 
 
-async def _answer() -> httpx.Response:
+def ask(method: str, url: str, **options: Any) -> httpx.Response:
     """Ask the application in this process, which sees the table that a test puts in place."""
+    return asyncio.run(_answer(method, url, **options))
+
+
+async def _answer(method: str, url: str, **options: Any) -> httpx.Response:
     transport = httpx.ASGITransport(application())
-    address = f"https://{BUCKET}.s3.amazonaws.com"
-    async with httpx.AsyncClient(transport=transport, base_url=address, trust_env=False) as client:
-        return await client.get("/", params={"list-type": "2", "prefix": FOLDER})
+    async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
+        return await client.request(method, url, **options)
 
 
 def test_a_listing_makes_no_file_that_the_table_holds_for(
@@ -85,6 +91,51 @@ def test_a_listing_makes_a_file_that_the_table_does_not_hold_for(
     assert found.pop(preview.key) == (str(len(content)), s3_etag(ensure(preview)))
     assert set(found.values()) == {(TOLD["size"], TOLD["etag"])}
     assert [path.name for path in empty_cache.glob("*.jpg")] == [ensure(preview).name]
+
+
+@pytest.mark.parametrize(
+    ("url", "etag"),
+    [(S3, TOLD["etag"]), (f"{HEASARC}/FTP", digest(products()[0]))],
+    ids=["S3", "the archive's own server"],
+)
+def test_a_head_makes_no_file_and_a_get_does(
+    empty_cache: Path, listed: dict[str, dict[str, str]], url: str, etag: str
+) -> None:
+    address = f"{url}/{products()[0].key}"
+    told = ask("HEAD", address).headers
+    assert (told["content-length"], told["etag"]) == (TOLD["size"], f'"{etag}"')
+    assert not list(empty_cache.rglob("*"))
+    sent = ask("GET", address)
+    assert len(sent.content) == int(sent.headers["content-length"])
+    # But for the two facts that the test's table invents, and the numbers of the request.
+    same = set(told) - {"content-length", "etag", "x-amz-request-id", "x-amz-id-2"}
+    assert {name: told[name] for name in same} == {name: sent.headers[name] for name in same}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"headers": {"Range": "bytes=0-9"}},
+        {"headers": {"If-Match": TOLD["etag"]}},
+        {"headers": {"x-amz-checksum-mode": "ENABLED"}},
+        {"params": {"partNumber": "1"}},
+    ],
+    ids=["range", "condition", "checksum", "part"],
+)
+def test_a_head_that_asks_more_than_the_table_tells_makes_the_file(
+    empty_cache: Path, listed: dict[str, dict[str, str]], more: dict[str, Any]
+) -> None:
+    preview = next(each for each in products() if each.kind == "cntr_img2_jpg")
+    ask("HEAD", f"{S3}/{preview.key}", **more)
+    assert is_made(preview)
+
+
+def test_links_tell_sizes_and_make_no_file(
+    empty_cache: Path, listed: dict[str, dict[str, str]]
+) -> None:
+    address = f"{HEASARC}/xamin/vo/datalink?id=ivo://nasa.heasarc/chanmaster?13751/chandra.obs"
+    assert ask("GET", address).text.count(f"<TD>{TOLD['size']}</TD>") == len(listed)
+    assert not list(empty_cache.rglob("*"))
 
 
 def test_the_file_itself_counts_more_than_the_table(

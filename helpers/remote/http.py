@@ -236,7 +236,7 @@ def _retry_after(answer: requests.Response) -> float:
 
 
 def _chunk(url: str, answer: requests.Response, body: bytes, start: int, stop: int | None) -> Chunk:
-    """Make sure that the answer is the range that was asked for, all of it."""
+    """Return the body of an HTTP answer, which must be the range that was asked for."""
     if answer.status_code != 206:
         return _slice_full_body(url, answer, body, start, stop)
     match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))

@@ -81,7 +81,7 @@ def table_document(table: Table) -> str:
 
 def _table(table: Table) -> str:
     columns = "".join(_column(field, table.is_standard) for field in table.fields)
-    keys = "".join(map(_key, table.keys))
+    keys = "".join(map(_foreign_key, table.keys))
     return (
         f"<name>{escape(delimited_table(table.name))}</name>"
         f"<description>{escape(table.description)}</description>{columns}{keys}"
@@ -100,7 +100,8 @@ def _column(field: Field, is_standard: bool) -> str:
     return f"<column{std}><name>{escape(delimited(field.name))}</name>{inner}{kind}</column>"
 
 
-def _key(key: ForeignKey) -> str:
+def _foreign_key(key: ForeignKey) -> str:
+    """XML of a foreign key in VOSI's ``/tables``."""
     columns = "".join(
         f"<fkColumn><fromColumn>{delimited(own)}</fromColumn>"
         f"<targetColumn>{delimited(target)}</targetColumn></fkColumn>"

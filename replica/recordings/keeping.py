@@ -169,7 +169,7 @@ class Sink:
         """Take a block of the body."""
 
     def close(self, *, whole: bool, gone: bool = False) -> None:
-        """End the body.
+        """End the recorded body.
 
         Parameters
         ----------

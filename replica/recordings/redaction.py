@@ -200,7 +200,7 @@ class Redactor:
 
 
 def _signs(name: str, names: set[str]) -> bool:
-    """Whether a parameter belongs to a signature; `names` are all of the URL, in small letters."""
+    """Whether a URL's parameter is part of its signature; `names` are all, in small letters."""
     if "sig" in names and name.lower() in _AZURE:
         return True
     belongs = _SIGNED_TOO.fullmatch(name) and names & {"signature", "key-pair-id"}

@@ -73,7 +73,7 @@ class Upstream:
             yield response
 
     async def is_replica(self) -> bool:
-        """Whether the machine's proxy is a replica, so that all data are simulated."""
+        """Whether what is recorded comes from a replica, so that all data are simulated."""
         if proxy_for(_NOBODY) is None:
             return False
         host = urlsplit(_NOBODY).hostname or ""

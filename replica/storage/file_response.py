@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from replica.holdings import Product
+from replica.storage import known_files
 from replica.storage.cache import digest, ensure, is_made, path_of
 from replica.storage.conditions import Version, unmet
 
@@ -39,6 +40,36 @@ class ProductResponse(FileResponse):
         self.headers["last-modified"] = formatdate(LAST_MODIFIED, usegmt=True)
 
 
+def head_before_file(
+    request: Request, product: Product, media_type: str, headers: dict[str, str]
+) -> Response | None:
+    """Answer a HEAD of a whole file that is not made yet, if its size is known all the same.
+
+    Parameters
+    ----------
+    request : Request
+        A request without conditions, or one whose conditions hold.
+    product : Product
+        Whose file is asked for.
+    media_type : str
+        Value of Content-Type.
+    headers : dict of str to str
+        More headers of the answer, the ETag among them.
+
+    Returns
+    -------
+    Response or None
+        None where the file must be made to answer.
+    """
+    if request.method != "HEAD" or "range" in request.headers or is_made(product):
+        return None
+    if (size := known_files.size(product)) is None:
+        return None
+    date = formatdate(LAST_MODIFIED, usegmt=True)
+    facts = {"accept-ranges": "bytes", "content-length": str(size), "last-modified": date}
+    return Response(None, headers=headers | facts, media_type=media_type)
+
+
 def version_of(product: Product) -> Version:
     """Return what tells this version of a product's file."""
     return Version(digest(product), datetime.fromtimestamp(LAST_MODIFIED, UTC))
@@ -53,7 +84,7 @@ def unmet_response(product: Product, status: int) -> Response:
 async def product_response(
     request: Request, product: Product, media_type: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """Answer a GET or HEAD of a product; the file is made first if need be.
+    """Answer a GET or HEAD of a product; a file that is sent is made first if need be.
 
     Parameters
     ----------
@@ -68,6 +99,8 @@ async def product_response(
     """
     if failed := unmet(request.headers, version_of(product)):
         return unmet_response(product, failed[0])
+    headers = {"etag": f'"{digest(product)}"'} | (headers or {})
+    if head := head_before_file(request, product, media_type, headers):
+        return head
     path = await file_of(product)
-    etag = {"etag": f'"{digest(product)}"'}
-    return ProductResponse(path, media_type=media_type, headers=etag | (headers or {}))
+    return ProductResponse(path, media_type=media_type, headers=headers)

@@ -153,7 +153,7 @@ def _coverage(product: Product) -> dict[str, Any]:
 
 
 def _access(observation: Observation, product: Product) -> dict[str, Any]:
-    """ObsCore columns: what it is and where to get it."""
+    """ObsCore columns of a Chandra image: what it is and where to get it."""
     return {
         "datalink": f"{observation.row}:chandra.obs.img",
         "access_url": datalink_url(product),

@@ -15,6 +15,7 @@ from replica.archives.heasarc.catalogues import Entry, catalogue
 from replica.archives.heasarc.facts import DATALINK, HOST
 from replica.holdings import Product
 from replica.protocols.datalink import MEDIA_TYPE, Link, links_table, not_found
+from replica.storage import known_files
 from replica.storage.cache import ensure
 
 _IVOID = re.compile(
@@ -26,7 +27,7 @@ _GROUPS = {"chanmaster": "chandra.obs"}
 
 
 def answer(identifiers: list[str], table: str = "") -> bytes:
-    """Answer with the links of all identifiers; makes the files to tell their sizes.
+    """Answer with the links of all identifiers; a file is made only if its size is not known.
 
     Parameters
     ----------
@@ -137,9 +138,14 @@ def _file(product: Product) -> Link:
         "access_url": chanmaster.slashed_url(product, product.key),
         "description": product.title,
         "content_type": chanmaster.content_type(product),
-        "content_length": ensure(product).stat().st_size,
+        "content_length": _size(product),
         "content_qualifier": "image",
         "local_semantics": chanmaster.product_id(product),
         "link_auth": "false",
         "cloud_access": chanmaster.cloud_access(product.bucket, product.key),
     }
+
+
+def _size(product: Product) -> int:
+    known = known_files.size(product)
+    return ensure(product).stat().st_size if known is None else known

@@ -17,14 +17,22 @@ from replica.archives.s3.documents import error
 from replica.holdings import Product
 from replica.storage.checksums import PART_SIZE, crc32, s3_etag
 from replica.storage.conditions import Version, unmet
-from replica.storage.file_response import LAST_MODIFIED, ProductResponse, file_of
+from replica.storage.file_response import (
+    LAST_MODIFIED,
+    ProductResponse,
+    file_of,
+    head_before_file,
+)
+from replica.storage.known_files import facts
 
 _MEDIA_TYPE = "binary/octet-stream"
 _ONE_RANGE = re.compile(r"bytes=(?:(\d{1,19})-(\d{0,19})|-(\d{1,19}))")
 
 
 async def answer_object(request: Request, product: Product) -> Response:
-    """Answer a GET or HEAD of an object; its file is made first if need be."""
+    """Answer a GET or HEAD of an object; a file that is sent is made first if need be."""
+    if head := _head_before_file(request, product):
+        return head
     path = await file_of(product)
     etag = await asyncio.to_thread(s3_etag, path)
     resource = f"/{product.bucket}/{product.key}"
@@ -34,6 +42,16 @@ async def answer_object(request: Request, product: Product) -> Response:
     return _part(request, path, etag, resource) or await _whole_or_range(
         request, path, etag, resource
     )
+
+
+def _head_before_file(request: Request, product: Product) -> Response | None:
+    """Answer a HEAD that asks for no more than a listing tells; None for any other request."""
+    asks_more = any(name.startswith(("if-", "x-amz-checksum-mode")) for name in request.headers)
+    if request.method != "HEAD" or asks_more or "partNumber" in request.query_params:
+        return None
+    known = facts(product)
+    etag = {"etag": f'"{known.etag}"'} if known else {}
+    return head_before_file(request, product, _MEDIA_TYPE, etag)
 
 
 def _unmet(status: int, condition: str, etag: str, resource: str) -> Response:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from jupyter_core.utils import run_sync
+from jupyter_core.utils import ensure_async
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -61,7 +62,7 @@ class Result:
     cells : int
         Code cells that ran.
     seconds : float
-        From when the kernel was waited for to its end.
+        From the start of the kernel to its end.
     requests, bytes : int
         What the notebook's own `helpers.Transfer` counted.
     peak_memory : int
@@ -84,36 +85,19 @@ class Result:
 
 def run(name: str, notebook: NotebookNode, bar: tqdm) -> Result:
     """Start a kernel, execute a notebook in place and return what became of it."""
-    with started(notebook, bar) as client:
-        return execute(name, client)
+    return asyncio.run(execute(name, notebook, bar))
 
 
-@contextmanager
-def started(notebook: NotebookNode, bar: tqdm) -> Iterator[NotebookClient]:
-    """Start the process of a notebook's kernel, without waiting until it is ready."""
-    with TemporaryDirectory(prefix="kernel-") as sockets:
-        client = _client(notebook, sockets, bar)
-        client.km = client.create_kernel_manager()
-        client.start_new_kernel()
-        try:
-            yield client
-        finally:
-            manager: Any = client.km
-            if manager is not None:  # it was never used
-                run_sync(manager.shutdown_kernel)(now=True)
-
-
-def execute(name: str, client: NotebookClient) -> Result:
-    """Execute a client's notebook in place, end its kernel, and return what became of it."""
+async def execute(name: str, notebook: NotebookNode, bar: tqdm) -> Result:
+    """Do the same in an event loop, where others may be executed beside it."""
     began, failure = time.monotonic(), ""
     memory: tuple[int, ...] = (0,)
     sections: list[Section] = []
-    notebook = client.nb
-    with client.setup_kernel():
+    async with _kernel(notebook, bar) as client:
         try:
-            for number in _in_sections(client, notebook, sections):
-                client.execute_cell(notebook.cells[number], number)
-            memory = _ask(client, _MEMORY)
+            async for number in _in_sections(client, notebook, sections):
+                await client.async_execute_cell(notebook.cells[number], number)
+            memory = await _ask(client, _MEMORY)
         except CellExecutionError as error:
             failure = f"cell {_place(notebook, number)}: {error.ename}: {error.evalue}"
         except (CellTimeoutError, DeadKernelError) as error:
@@ -128,6 +112,24 @@ def execute(name: str, client: NotebookClient) -> Result:
         sections=sections,
         failure=failure,
     )
+
+
+@asynccontextmanager
+async def _kernel(notebook: NotebookNode, bar: tqdm) -> AsyncIterator[NotebookClient]:
+    """Start a kernel, and end it whatever happens; nbclient would take Ctrl-C for itself."""
+    with TemporaryDirectory(prefix="kernel-") as sockets:
+        client = _client(notebook, sockets, bar)
+        manager: Any = client.create_kernel_manager()
+        client.km, in_haste = manager, True
+        try:
+            await client.async_start_new_kernel()
+            await client.async_start_new_kernel_client()
+            yield client
+            in_haste = False
+        finally:
+            if client.kc is not None:
+                client.kc.stop_channels()
+            await ensure_async(manager.shutdown_kernel(now=in_haste))
 
 
 def _client(notebook: NotebookNode, sockets: str, bar: tqdm) -> NotebookClient:
@@ -146,16 +148,16 @@ def _client(notebook: NotebookNode, sockets: str, bar: tqdm) -> NotebookClient:
     )
 
 
-def _in_sections(
+async def _in_sections(
     client: NotebookClient, notebook: NotebookNode, sections: list[Section]
-) -> Iterator[int]:
+) -> AsyncIterator[int]:
     """Yield the numbers of all cells; add a section to the list wherever one ends."""
     title, began = "", time.monotonic()
     before: tuple[int, ...] = (0, 0)
     for number, cell in enumerate([*notebook.cells, None]):
         heading = _heading(cell)
         if heading is not None:
-            now, counts = time.monotonic(), _ask(client, _COUNTS)
+            now, counts = time.monotonic(), await _ask(client, _COUNTS)
             spent = (after - earlier for after, earlier in zip(counts, before, strict=True))
             sections.append(Section(title, now - began, *spent))
             title, began, before = heading, now, counts
@@ -171,11 +173,11 @@ def _heading(cell: NotebookNode | None) -> str | None:
     return next((line.removeprefix("## ") for line in lines if line.startswith("## ")), None)
 
 
-def _ask(client: NotebookClient, expression: dict[str, str]) -> tuple[int, ...]:
+async def _ask(client: NotebookClient, expression: dict[str, str]) -> tuple[int, ...]:
     """Evaluate an expression in the kernel; zeros while it cannot be."""
     kernel: Any = client.kc
-    reply = run_sync(kernel.execute_interactive)(
-        "", user_expressions=expression, silent=True, timeout=30
+    reply = await ensure_async(
+        kernel.execute_interactive("", user_expressions=expression, silent=True, timeout=30)
     )
     answer = reply["content"]["user_expressions"]["cost"]
     return ast.literal_eval(answer["data"]["text/plain"]) if answer["status"] == "ok" else (0, 0)

@@ -7,28 +7,28 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import nbformat
-from nbclient import NotebookClient
 from nbformat import NotebookNode
 from tqdm import tqdm
 
 from helpers.connection import PROBES, TIMEOUT, silent_archives
-from tools.execution import Result, execute, started
+from tools.execution import Result, execute
 from tools.notebook_files import ROOT, code_cells, data_patterns, read_source, sources
 from tools.pages import index_page, notebook_page
 from tools.run_record import over_budget, write_record
 
 BUILD = ROOT / "build"
+#: Notebooks that run at a time.  Kernel and replica wait for each other, so one leaves a core idle.
+_AT_ONCE = 2
 _NO_NETWORK = (
     f"no archive answers within {TIMEOUT:.0f} s, so the pages in {BUILD} stay as they are; "
     "without a network, run the notebooks on the replica: make run"
@@ -68,7 +68,7 @@ def _make_folder() -> None:
 
 def _run(paths: list[Path]) -> int:
     data = make_data() if os.environ["ARCHIVES"] == "replica" else {"files": 0, "seconds": 0}
-    results = run_all(paths, BUILD)
+    results = asyncio.run(run_all(paths, BUILD))
     write_record(BUILD / "run.json", results, data)
     (BUILD / "index.html").write_text(index_page(results), encoding="utf-8")
     sys.stdout.write(table(results))
@@ -85,38 +85,29 @@ def make_data() -> dict[str, float]:
     return {"files": files, "seconds": round(time.monotonic() - began, 1)}
 
 
-def run_all(paths: list[Path], folder: Path) -> list[Result]:
-    """Run notebooks one after the other; executed notebooks and pages go into `folder`.
-
-    While a notebook runs, the kernel of the next one starts and the page of the last one is
-    written.
-    """
+async def run_all(paths: list[Path], folder: Path) -> list[Result]:
+    """Run notebooks, two at a time; executed notebooks and pages go into `folder`."""
     notebooks = {path.stem: read_source(path) for path in paths}
     total = sum(len(code_cells(notebook)) for notebook in notebooks.values())
-    results, pages = [], []
+    turns, running = asyncio.Semaphore(_AT_ONCE), dict[str, None]()
     with (
         tqdm(total=total, desc="running notebooks", unit="cell") as bar,
         ThreadPoolExecutor(1) as writer,
-        ExitStack() as kernels,
     ):
-        clients = (kernels.enter_context(started(each, bar)) for each in notebooks.values())
-        for name, client in zip(notebooks, _one_ahead(clients), strict=True):
-            bar.set_postfix_str(name)
-            result = execute(name, client)
-            results.append(replace(result, failure=result.failure or over_budget(result)))
-            pages.append(writer.submit(write, name, notebooks[name], folder))
-    for page in pages:
-        page.result()
-    return results
 
+        async def run(name: str, notebook: NotebookNode) -> Result:
+            async with turns:
+                running[name] = None
+                bar.set_postfix_str(", ".join(running))
+                result = await execute(name, notebook, bar)
+                del running[name]
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(writer, write, name, notebook, folder)
+            return replace(result, failure=result.failure or over_budget(result))
 
-def _one_ahead(clients: Iterator[NotebookClient]) -> Iterator[NotebookClient]:
-    """Yield each client when the one behind it has been made."""
-    client = next(clients, None)
-    while client is not None:
-        following = next(clients, None)
-        yield client
-        client = following
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(run(*each)) for each in notebooks.items()]
+    return [task.result() for task in tasks]
 
 
 def write(name: str, notebook: NotebookNode, folder: Path) -> None:

@@ -150,6 +150,7 @@ def test_the_report_shows_both_sides_of_a_change(altered: Outcome):
     assert re.search(r"\| Chandra file \| drift \| \d+ \| 0 \| 0 \| 1 \|", altered.markdown)
 
 
+@pytest.mark.slow  # what is lost is among the alterations, what depends on it among the outages
 def test_lost_rows_are_gone_and_what_depends_on_them_is_drift(tmp_path: Path):
     folder = copy_of_source(tmp_path)
     edit(

@@ -8,7 +8,6 @@ import io
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS, FITSFixedWarning
 from PIL import Image
-from products import find, maker
+from products import find, made
 
 from replica.archives.irsa.allwise import BANDS as WISE_BANDS
 from replica.archives.mast import panstarrs
@@ -58,12 +57,6 @@ def every_kind() -> list[str]:
     seen = {(each.archive, each.collection, each.kind) for each in chosen}
     others = [p for p in kinds() if (p.archive, p.collection, p.kind) not in seen]
     return [product.key for product in (*chosen, *others)]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Callable[[str], Path]:
-    """Make a product once for all tests; called with the end of its key."""
-    return maker(tmp_path_factory.mktemp("products"))
 
 
 def digest(path: Path) -> str:
@@ -115,7 +108,7 @@ def moments(weight: np.ndarray, east: np.ndarray, north: np.ndarray) -> tuple[fl
 
 
 @pytest.mark.parametrize("ending", every_kind())
-def test_every_file_is_valid_fits_and_says_simulated(made, ending):
+def test_every_file_is_valid_fits_and_says_simulated(ending):
     data = plain_bytes(made(ending))
     assert len(data) % 2880 == 0
     with fits.open(io.BytesIO(data)) as hdus:
@@ -123,16 +116,16 @@ def test_every_file_is_valid_fits_and_says_simulated(made, ending):
         assert "Simulated" in str(hdus[0].header["HISTORY"])
 
 
-def smallest_of_each_simulator(made: Callable[[str], Path]) -> list[Product]:
+def smallest_of_each_simulator() -> list[Product]:
     """The product of each simulator that makes the smallest file, of those made anyway."""
     by_size = sorted(every_kind(), key=lambda key: made(key).stat().st_size, reverse=True)
     found = {find(key).simulator: find(key) for key in by_size}
     return list(found.values())
 
 
-def test_another_process_makes_the_same_bytes(made, tmp_path):
+def test_another_process_makes_the_same_bytes(tmp_path):
     preview = find("acisf13751N004_cntr_img2.jpg")
-    products = [*smallest_of_each_simulator(made), find(ACIS_CENTRE), find(ROSAT_EVENTS), preview]
+    products = [*smallest_of_each_simulator(), find(ACIS_CENTRE), find(ROSAT_EVENTS), preview]
     keys = [product.key for product in products]
     code = (
         "import sys, pathlib; from replica.holdings import holdings;"
@@ -141,7 +134,7 @@ def test_another_process_makes_the_same_bytes(made, tmp_path):
         " for product in holdings() if product.key in sys.argv[2:]]"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path), *keys], check=True)
-    first = {made(key).name: digest(made(key)) for key in keys}
+    first = {find(key).filename: digest(made(key)) for key in keys}
     assert {path.name: digest(path) for path in tmp_path.iterdir()} == first
 
 
@@ -157,7 +150,7 @@ def test_another_process_makes_the_same_bytes(made, tmp_path):
         (ROSAT_EVENTS, 1_500_000, 5_000_000),
     ],
 )
-def test_sizes_are_those_of_the_real_files(made, ending, smallest, largest):
+def test_sizes_are_those_of_the_real_files(ending, smallest, largest):
     assert smallest <= made(ending).stat().st_size <= largest
 
 
@@ -210,13 +203,13 @@ def test_sizes_are_those_of_the_real_files(made, ending, smallest, largest):
         ("rs931315n00_mex.fits", 0, dict(BITPIX=-32, BUNIT="s")),
     ],
 )
-def test_headers_hold_the_facts_of_the_real_ones(made, ending, hdu, facts):
+def test_headers_hold_the_facts_of_the_real_ones(ending, hdu, facts):
     with opened(made(ending)) as hdus:
         header = hdus[hdu].header
         assert {key: header[key] for key in facts} == facts
 
 
-def test_wise_and_ps1_headers_name_no_reference_frame(made):
+def test_wise_and_ps1_headers_name_no_reference_frame():
     wise, ps1 = fits.getheader(made(LOOKED_AT[0])), fits.getheader(made(PS1_STACK), 1)
     assert "RADESYS" not in wise
     assert not {"RADESYS", "EQUINOX"} & set(ps1)
@@ -229,7 +222,7 @@ def test_wise_and_ps1_headers_name_no_reference_frame(made):
     ("ending", "hdu", "place"),
     [(WISE_TILE.format("w1-int"), 0, (697.8, 211.1)), (PS1_STACK, 1, (4836.1, 638.4))],
 )
-def test_the_pulsar_is_a_peak_at_its_coordinates(made, ending, hdu, place):
+def test_the_pulsar_is_a_peak_at_its_coordinates(ending, hdu, place):
     with fits.open(made(ending)) as hdus:
         x, y = pulsar_pixel(hdus[hdu].header)
         column, row = round(x), round(y)
@@ -250,7 +243,7 @@ def test_skycells_lie_where_the_holdings_say(name, ending):
 
 
 @pytest.mark.parametrize("ending", [ACIS_CENTRE, "acisf04607N003_cntr_img2.fits.gz"])
-def test_the_piled_up_pulsar_is_a_hole_with_a_bright_rim(made, ending):
+def test_the_piled_up_pulsar_is_a_hole_with_a_bright_rim(ending):
     counts, header = fits.getdata(made(ending), header=True)
     x, y = pulsar_pixel(header)
     row, column = np.indices(counts.shape)
@@ -261,13 +254,13 @@ def test_the_piled_up_pulsar_is_a_hole_with_a_bright_rim(made, ending):
     assert hole < 0.5 * outside < 0.5 * rim
 
 
-def test_the_pulsar_is_the_brightest_pixel_of_hrc(made):
+def test_the_pulsar_is_the_brightest_pixel_of_hrc():
     counts, header = fits.getdata(made("hrcf14684N002_cntr_img2.fits.gz"), header=True)
     row, column = np.unravel_index(counts.argmax(), counts.shape)
     assert (column, row) == pytest.approx(pulsar_pixel(header), abs=1.5)
 
 
-def test_chandra_images_are_centred_on_the_row(made):
+def test_chandra_images_are_centred_on_the_row():
     product = find(ACIS_CENTRE)
     header = fits.getheader(made(ACIS_CENTRE))
     centre = quiet_wcs(header).pixel_to_world(511.5, 511.5)
@@ -278,7 +271,7 @@ def test_chandra_images_are_centred_on_the_row(made):
 # What the Crab looks like
 
 
-def test_the_optical_nebula_has_the_published_shape_and_angle(made):
+def test_the_optical_nebula_has_the_published_shape_and_angle():
     with fits.open(made(PS1_STACK)) as hdus:
         flux = linear_flux(hdus[1], slice(0, 1700), slice(3800, 5900))
     flux = np.minimum(flux, 2e4).reshape(170, 10, 210, 10).mean(axis=(1, 3))  # stars' peaks off
@@ -288,7 +281,7 @@ def test_the_optical_nebula_has_the_published_shape_and_angle(made):
     assert angle == pytest.approx(125, abs=8)
 
 
-def test_the_x_ray_torus_is_tilted_as_published(made):
+def test_the_x_ray_torus_is_tilted_as_published():
     counts, header = fits.getdata(made("acisf04607N003_cntr_img2.fits.gz"), header=True)
     x, y = pulsar_pixel(header)
     row, column = np.indices(counts.shape)
@@ -300,7 +293,7 @@ def test_the_x_ray_torus_is_tilted_as_published(made):
     assert 0.3 < ratio < 0.7  # the circle inclined by 62 degrees: 0.47
 
 
-def test_the_north_western_side_of_the_torus_is_brighter(made):
+def test_the_north_western_side_of_the_torus_is_brighter():
     counts, header = fits.getdata(made(ACIS_CENTRE), header=True)
     x, y = pulsar_pixel(header)
     angle = np.radians(125)
@@ -324,7 +317,7 @@ def nebula_jansky(path: Path, band: str) -> float:
     return WISE_BANDS[band].zero_flux * 10 ** (-0.4 * magnitude)
 
 
-def test_the_nebula_brightens_strongly_from_w1_to_w4(made):
+def test_the_nebula_brightens_strongly_from_w1_to_w4():
     w1 = nebula_jansky(made(WISE_TILE.format("w1-int")), "W1")
     w4 = nebula_jansky(made(WISE_TILE.format("w4-int")), "W4")
     assert 4 < w4 / w1 < 6
@@ -355,14 +348,14 @@ def widths_of_stars(image: np.ndarray, wcs: WCS, band: str, range_: tuple, reach
     return widths
 
 
-def test_wise_stars_are_as_wide_as_published(made):
+def test_wise_stars_are_as_wide_as_published():
     image, header = fits.getdata(made(WISE_TILE.format("w1-int")), header=True)
     widths = widths_of_stars(image, WCS(header), "W1", (9, 12), 10)
     assert len(widths) > 20
     assert np.median(widths) * 1.375 == pytest.approx(8.25, rel=0.05)
 
 
-def test_ps1_stars_are_as_wide_as_published(made):
+def test_ps1_stars_are_as_wide_as_published():
     with fits.open(made(PS1_STACK)) as hdus:
         flux, header = linear_flux(hdus[1], slice(0, 3000), slice(None)), hdus[1].header
     widths = widths_of_stars(flux, quiet_wcs(header), "r", (14.5, 18.5), 9)
@@ -373,7 +366,7 @@ def test_ps1_stars_are_as_wide_as_published(made):
 # Noise and scaling
 
 
-def test_chandra_background_is_poisson(made):
+def test_chandra_background_is_poisson():
     counts, header = fits.getdata(made("acisf04634N004_cntr_img2.fits.gz"), header=True)
     row, column = np.indices(counts.shape)
     radius = np.hypot(row - 511.5, column - 511.5) * 0.492
@@ -384,7 +377,7 @@ def test_chandra_background_is_poisson(made):
     assert sky.var() / sky.mean() == pytest.approx(1, abs=6 * np.sqrt(2 / sky.size))
 
 
-def test_chandra_counts_follow_the_exposure(made):
+def test_chandra_counts_follow_the_exposure():
     short, long = (
         fits.getdata(made(ending)).sum(dtype=int) / find(ending).exposure
         for ending in (ACIS_CENTRE, "acisf04607N003_cntr_img2.fits.gz")
@@ -392,7 +385,7 @@ def test_chandra_counts_follow_the_exposure(made):
     assert short == pytest.approx(long, rel=0.03)
 
 
-def test_chandra_good_times_span_the_observation(made):
+def test_chandra_good_times_span_the_observation():
     with opened(made(ACIS_CENTRE)) as hdus:
         times, header = hdus["GTI"].data, hdus[0].header
         assert (times["START"][0], times["STOP"][-1]) == (header["TSTART"], header["TSTOP"])
@@ -400,7 +393,7 @@ def test_chandra_good_times_span_the_observation(made):
 
 
 @pytest.mark.parametrize("name", ["acisf13751N004_cntr_img2", "acisf04634N004_cntr_img2"])
-def test_chandra_preview_shows_the_image_the_same_way_up(made, name):
+def test_chandra_preview_shows_the_image_the_same_way_up(name):
     counts = fits.getdata(made(f"{name}.fits.gz")).astype(float)
     with Image.open(made(f"{name}.jpg")) as picture:
         brightness = np.asarray(picture.convert("L"), float)[::-1]
@@ -409,7 +402,7 @@ def test_chandra_preview_shows_the_image_the_same_way_up(made, name):
     assert brightness[counts >= np.percentile(counts, 99.9)].min() > 150
 
 
-def test_ps1_stack_is_the_asinh_code_in_scaled_integers(made):
+def test_ps1_stack_is_the_asinh_code_in_scaled_integers():
     with fits.open(made(PS1_STACK)) as hdus:
         sky = hdus[1].section[5000:5200, 100:1100]
         header = hdus[1].header
@@ -421,7 +414,7 @@ def test_ps1_stack_is_the_asinh_code_in_scaled_integers(made):
     assert header["BSOFTEN"] < noise < 1.1 * header["BSOFTEN"]
 
 
-def test_ps1_compressed_table_keeps_its_scaling_cards(made):
+def test_ps1_compressed_table_keeps_its_scaling_cards():
     with fits.open(made(PS1_STACK), disable_image_compression=True) as hdus:
         header = hdus[1].header
     facts = dict(
@@ -437,7 +430,7 @@ def test_ps1_compressed_table_keeps_its_scaling_cards(made):
     assert (header["BZERO"], header["BSCALE"]) == (3.452766656876, 2.02157847203e-04)
 
 
-def test_ps1_saturated_stars_are_blank_and_masked(made):
+def test_ps1_saturated_stars_are_blank_and_masked():
     with fits.open(made("1784.059.stk.r.unconv.mask.fits")) as masks:
         saturated = (masks[1].data & 32) > 0
         assert masks[1].data.dtype == np.uint16
@@ -447,7 +440,7 @@ def test_ps1_saturated_stars_are_blank_and_masked(made):
     assert np.sum(blank & saturated) > 0.9 * max(blank.sum(), saturated.sum())
 
 
-def test_wise_noise_is_that_of_the_uncertainty_image(made):
+def test_wise_noise_is_that_of_the_uncertainty_image():
     rows, columns = slice(2000, 3000), slice(2000, 3000)
     image = fits.getdata(made(WISE_TILE.format("w4-int")))[rows, columns]
     differences = (image[:, 20:] - image[:, :-20]) / np.sqrt(2)
@@ -459,7 +452,7 @@ def test_wise_noise_is_that_of_the_uncertainty_image(made):
 
 
 @pytest.fixture(scope="module")
-def rosat(made) -> fits.HDUList:
+def rosat() -> fits.HDUList:
     with opened(made(ROSAT_EVENTS)) as hdus:
         yield hdus
 
@@ -500,7 +493,7 @@ def test_rosat_crab_is_the_brightest_blob_and_at_its_place(rosat):
     assert near.mean() > 0.3
 
 
-def test_neighbouring_skycells_show_the_same_sky(made):
+def test_neighbouring_skycells_show_the_same_sky():
     """The upper rows of the southern skycell are the lower ones of the northern."""
     with (
         fits.open(made(PS1_STACK)) as north,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tqdm import tqdm
 
 from tools import run_notebooks, run_record
-from tools.execution import Result, Section, run
+from tools.execution import Result, Section, execute, run
 from tools.notebook_files import sources, walkthroughs
 from tools.pages import index_page
 from tools.run_notebooks import main, table, write
@@ -69,6 +72,24 @@ def test_a_failing_cell_is_named_with_its_error() -> None:
 def test_a_dead_kernel_is_named() -> None:
     result = executed("import os; os._exit(1)")
     assert result.failure.startswith("cell 1 (import os; os._exit(1)): DeadKernelError")
+
+
+def test_a_run_that_is_stopped_ends_its_kernel_at_once() -> None:
+    async def stop_amid_a_cell() -> float:
+        made = notebook("print('here', flush=True); import time; time.sleep(60)")
+        with tqdm(disable=True) as bar:
+            task = asyncio.create_task(execute("made", made, bar))
+            while not made.cells[0].get("outputs"):
+                await asyncio.sleep(0.1)
+            began = time.monotonic()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        return time.monotonic() - began
+
+    before = set(psutil.Process().children())
+    assert asyncio.run(stop_amid_a_cell()) < 4  # a kernel that is asked to end is given 5 s
+    assert set(psutil.Process().children()) == before
 
 
 def test_a_typo_lists_the_notebooks_there_are(capsys) -> None:

@@ -101,6 +101,9 @@ async def execute(name: str, notebook: NotebookNode, bar: tqdm) -> Result:
         except CellExecutionError as error:
             failure = f"cell {_place(notebook, number)}: {error.ename}: {error.evalue}"
         except (CellTimeoutError, DeadKernelError) as error:
+            task = asyncio.current_task()
+            if task and task.cancelling():  # nbclient takes that for a kernel that died
+                raise asyncio.CancelledError from None
             failure = f"cell {_place(notebook, number)}: {type(error).__name__}: {error}"
     return Result(
         name=name,

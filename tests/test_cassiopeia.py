@@ -97,6 +97,17 @@ def test_the_jet_points_north_east(first_image) -> None:
     assert max(light) > 10 * np.median(light)
 
 
+def test_streaks_of_the_jet_are_thin_and_straight(first_image) -> None:
+    """Light by position angle differs within a degree, and alike near the ring and far out."""
+    counts, radius, angle = first_image
+    near, far = (
+        np.array([counts[ring & (abs(angle - a) < 0.5)].mean() for a in np.arange(50, 76, 0.5)])
+        for ring in ((radius > 140) & (radius < 158), (radius > 165) & (radius < 190))
+    )
+    assert np.corrcoef(near, far)[0, 1] > 0.75
+    assert np.abs(np.diff(far)).mean() > 0.4 * far.mean()
+
+
 def test_the_neutron_star_is_a_point_at_its_place(made) -> None:
     counts, header = fits.getdata(made(FIRST), header=True)
     place = SkyCoord("23h23m27.943s +58d48m42.51s")  # Fesen et al. 2006

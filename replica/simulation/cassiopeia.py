@@ -10,11 +10,12 @@ ApJS 154, 290 (dust), Fesen et al. 2006, ApJ 645, 283 (optical).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
-from replica.simulation.noise import blur, fractal, generator, octave, sample, threads
+from replica.simulation.noise import blur, fractal, generator, ridges, sample
 
 #: Centre of expansion, ICRS degrees (Thorstensen, Fesen & van den Bergh 2001, AJ 122, 297).
 CENTRE = (350.86571, 58.81372)
@@ -39,18 +40,37 @@ _RING_LEVEL = 0.38
 _RING_ARCS = ((5, 28, 1.0), (325, 22, 0.7), (102, 20, 0.75), (222, 16, 0.45), (272, 17, 0.85))
 _DUST_LEVEL = 0.45
 _DUST_ARCS = ((0, 32, 1.0), (275, 25, 0.6), (185, 25, 0.45), (95, 20, 0.3))
-_OPTICAL_LEVEL = 0.015
+_RADIO_LEVEL = 0.55
+_RADIO_ARCS = ((268, 22, 0.8), (350, 25, 0.5), (100, 20, 0.3))
+_OPTICAL_LEVEL = 0.03
 _OPTICAL_ARCS = (
-    (348, 26, 1.0),
-    (18, 26, 1.2),
-    (45, 18, 0.9),
-    (98, 9, 0.35),
-    (203, 14, 0.3),
-    (285, 10, 0.25),
+    (342, 14, 1.2),
+    (8, 14, 1.7),
+    (30, 10, 0.9),
+    (50, 9, 0.4),
+    (100, 10, 0.45),
+    (135, 8, 0.2),
+    (205, 12, 0.4),
+    (250, 6, 0.2),
+    (290, 9, 0.35),
+    (318, 8, 0.3),
 )
-#: Streams of the jets: position angle from the axis (degrees), where they end (arcseconds).
-_JET_STREAMS = ((-15, 165), (-6, 215), (1, 235), (6, 205), (14, 180))
-_COUNTER_JET_STREAMS = ((-10, 165), (0, 195), (9, 180))
+#: Rims of the blast wave: radius in units of the largest, and strength.
+_RIMS = ((1.0, 0.24), (0.975, 0.2), (0.94, 0.16), (0.9, 0.1), (0.84, 0.07))
+
+
+@dataclass(frozen=True)
+class Jet:
+    """A jet: position angle, number of streaks and their spread (degrees), end (arcseconds)."""
+
+    angle: float
+    streaks: int
+    spread: float
+    end: float
+
+
+_JET = Jet(JET_ANGLE, 15, 6.5, 245.0)
+_COUNTER_JET = Jet(COUNTER_JET_ANGLE, 9, 7.0, 205.0)
 
 
 def scale(year: float) -> float:
@@ -74,8 +94,8 @@ def x_rays(step: float, fwhm: float) -> np.ndarray:
     radius, angle = np.hypot(east, north), _position_angle(east, north)
     light = 1.15 * _ejecta(east, north, _RING_LEVEL, _RING_ARCS)
     light += _blast_wave(east, north, radius, angle)
-    light += 0.15 * _jet(east, north, JET_ANGLE, _JET_STREAMS)
-    light += 0.06 * _jet(east, north, COUNTER_JET_ANGLE, _COUNTER_JET_STREAMS)
+    light += 0.34 * _jet(east, north, "jet", _JET)
+    light += 0.06 * _jet(east, north, "counter-jet", _COUNTER_JET)
     light *= radius < 0.9 * HALF_TEMPLATE
     return blur(_unit(light, step), fwhm / step)
 
@@ -87,8 +107,8 @@ def dust(step: float, fwhm: float) -> np.ndarray:
     radius, angle = np.hypot(east, north), _position_angle(east, north)
     light = _ejecta(east, north, _DUST_LEVEL, _DUST_ARCS)
     light += 0.25 * _blast_wave(east, north, radius, angle)
-    light += 0.12 * _jet(east, north, JET_ANGLE, _JET_STREAMS)
-    light += 0.10 * _jet(east, north, COUNTER_JET_ANGLE, _COUNTER_JET_STREAMS)
+    light += 0.12 * _jet(east, north, "jet", _JET)
+    light += 0.10 * _jet(east, north, "counter-jet", _COUNTER_JET)
     return blur(_unit(light, step), fwhm / step)
 
 
@@ -97,11 +117,10 @@ def synchrotron(step: float, fwhm: float) -> np.ndarray:
     """Synchrotron light, smoother than the dust, blurred by a telescope: a template."""
     east, north = _template_offsets(step)
     radius, angle = np.hypot(east, north), _position_angle(east, north)
-    light = 0.8 * _shell(_ring_radius(east, north), 84.0, 112.0) ** 2
-    light += 0.4 * _blast_wave(east, north, radius, angle)
-    return blur(
-        _unit(light * np.exp(0.3 * _texture("radio", 9, 19, 39)(east, north)), step), fwhm / step
-    )
+    light = 0.4 * _shell(_ring_radius(east, north), 84.0, 112.0) ** 2
+    light += 0.5 * _ejecta(east, north, _RADIO_LEVEL, _RADIO_ARCS)
+    light += 0.3 * _blast_wave(east, north, radius, angle)
+    return blur(_unit(light, step), fwhm / step)
 
 
 @lru_cache(maxsize=8)
@@ -124,8 +143,8 @@ def optical(step: float, fwhm: float, flocculi: float) -> np.ndarray:
         Per square arcsecond, the integral over the sky is 1.  Rows go north, columns east.
     """
     east, north = _template_offsets(step)
-    light = 0.8 * _unit(_filaments(east, north), step)
-    light += 0.2 * _unit(_knots(step), step)
+    light = 0.75 * _unit(_filaments(east, north), step)
+    light += 0.25 * _unit(_knots(step), step)
     light *= 1 - flocculi
     light += flocculi * _unit(_points("flocculi", 45, step, _flocculi_places), step)
     return blur(light, fwhm / step)
@@ -183,10 +202,12 @@ def _ejecta(
 ) -> np.ndarray:
     """The bright ring: a shell of clumps, filaments along it, and bubbles in front of it."""
     radius, angle = _ring_radius(east, north), _position_angle(east, north)
-    clumps = np.exp(0.8 * _texture("clumps", 23, 47, 95, 190)(east, north))
-    ring = np.exp(-(((radius - REVERSE_SHOCK) / np.where(radius < REVERSE_SHOCK, 13, 11)) ** 2))
-    along = 0.34 * ring * clumps + 0.9 * ring * _web_along_ring(radius, angle)
-    inside = 0.07 * _shell(radius, 86.0, 114.0) * clumps + 0.3 * _web_on_shell(east, north)
+    clumps = np.exp(0.8 * _texture("clumps", 13, 27, 54, 108, 216)(east, north))
+    ring = np.exp(-(((radius - REVERSE_SHOCK) / np.where(radius < REVERSE_SHOCK, 13, 12)) ** 2))
+    strands = 0.26 * _web_along_ring(radius, angle) + 0.16 * _web_along_ring(radius, angle, 2)
+    patches = np.exp(0.4 * _texture("patchy", 11, 23, 47, 95)(east, north))
+    along = ring * patches * (0.16 * clumps + strands)
+    inside = 0.05 * _shell(radius, 86.0, 114.0) * clumps + 0.05 * _web_on_shell(east, north)
     return along * _around(angle, level, arcs) + 0.6 * inside
 
 
@@ -215,14 +236,12 @@ def _web_on_shell(east: np.ndarray, north: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _web() -> np.ndarray:
-    """Bubbles' walls of two sizes with knots along them, periodic."""
+    """Filaments of all widths, finer ones along the larger, with knots; periodic."""
     rng = generator("cassiopeia web")
-    total = np.zeros((_TEXTURE, _TEXTURE), np.float32)
-    for strength, width, knots in ((1.0, 3.2, (7, 14, 28, 56, 112)), (0.7, 1.8, (15, 30, 60, 120))):
-        present = np.clip(0.5 + 0.7 * octave(rng, _TEXTURE, 17), 0.03, 2)
-        total += strength * present * threads(rng, _TEXTURE, knots, width)
-    total *= np.exp(0.8 * fractal(rng, _TEXTURE, (50, 100, 200), 0.85))
-    return np.pad(total, (0, 1), mode="wrap")
+    total = ridges(rng, _TEXTURE, (17, 34, 68, 136, 272))
+    total += 0.6 * ridges(rng, _TEXTURE, (41, 82, 164, 328))
+    total *= np.exp(0.9 * fractal(rng, _TEXTURE, (12, 25, 50, 100, 200), 0.85))
+    return np.pad(total / total.mean(), (0, 1), mode="wrap")
 
 
 def _blast_wave(
@@ -231,47 +250,52 @@ def _blast_wave(
     """Thin synchrotron rims where the blast wave is seen edge-on, and the shell behind them."""
     total = np.zeros_like(east)
     broken = 1 - 0.85 * np.exp(-((_apart(angle, JET_ANGLE) / 11) ** 2))
-    for number, (size, strength) in enumerate(((1.0, 1.0), (0.965, 0.8), (0.92, 0.5))):
-        bend = 3.2 * _texture(f"rim {number}", 5, 11, 23, 46)(east, north)
+    for number, (size, strength) in enumerate(_RIMS):
+        bend = 4.2 * _texture(f"rim {number}", 5, 11, 23, 46, 92, 184)(east, north)
         behind = BLAST_WAVE * size + bend - radius
-        present = np.clip(0.4 + 0.7 * _texture(f"arcs {number}", 6, 12, 24)(east, north), 0.04, 2)
-        rim = np.exp(-np.clip(behind, 0, None) / 3.5) * _smooth_step(behind / 1.5 + 1)
-        total += 0.26 * strength * present * broken * rim
-    edge = radius + 3 * _texture("rim 0", 5, 11, 23, 46)(east, north)
+        present = np.clip(0.25 + 0.7 * _texture(f"arcs {number}", 7, 15, 31, 62)(east, north), 0, 2)
+        rim = np.exp(-np.clip(behind, 0, None) / 3.2) * _smooth_step(behind / 1.5 + 1)
+        total += strength * present * broken * rim
+    edge = radius + 3 * _texture("rim 0", 5, 11, 23, 46, 92, 184)(east, north)
     inside = _shell(edge, 0.78 * BLAST_WAVE, 0.98 * BLAST_WAVE)
-    mottle = np.exp(0.35 * _texture("mottle", 15, 31, 63)(east, north))
-    return total + 0.075 * inside * mottle + _inner_wisps(east, north, radius)
+    mottle = 0.6 + 0.4 * _web_along_ring(radius + 40, angle)
+    return total + 0.04 * inside * mottle + _inner_wisps(east, north, radius)
 
 
 def _inner_wisps(east: np.ndarray, north: np.ndarray, radius: np.ndarray) -> np.ndarray:
     """Synchrotron filaments in front of the middle, more of them in the west."""
     wisps = sample(_web().T, 1.1 * north + _TEXTURE / 2, 1.1 * east + _TEXTURE / 2)
     west = 0.5 - 0.5 * np.tanh((east + 40) / 40)
-    return 0.10 * wisps * (0.25 + west) * np.exp(-((radius / 95) ** 4))
+    return 0.02 * wisps * (0.25 + west) * np.exp(-((radius / 95) ** 4))
 
 
-def _jet(
-    east: np.ndarray, north: np.ndarray, axis: float, streams: tuple[tuple[float, float], ...]
-) -> np.ndarray:
-    """Narrow streams that leave the ring and fade outward, knotty along their way."""
-    radius, angle = np.hypot(east, north), _position_angle(east, north)
-    angle = angle + 1.6 * _texture("streams", 9, 19, 39)(east, north)
+def _jet(east: np.ndarray, north: np.ndarray, name: str, jet: Jet) -> np.ndarray:
+    """Straight streaks that leave the ring, knotty, and taper to points far outside."""
+    rng = generator("cassiopeia", name, "streaks")
+    radius, angle = np.hypot(east, north), _apart(_position_angle(east, north), jet.angle)
     total = np.zeros_like(radius)
-    for turn, end in streams:
-        across = np.radians(_apart(angle, axis + turn)) * radius
-        width = 1.6 + 0.016 * radius
-        along = _smooth_step((radius - 88) / 20) * _smooth_step((end - radius) / 70)
-        total += along * np.exp(-((across / width) ** 2)) * (np.abs(across) < 30)
-    return total * np.exp(0.8 * _texture("jet", 30, 60, 120)(east, north))
+    for _ in range(jet.streaks):
+        turn = rng.normal(0, jet.spread)
+        start = rng.uniform(88, 125)
+        end = start + (jet.end - start) * rng.uniform(0.45, 1) * np.exp(-((turn / 16) ** 2))
+        away = (radius - np.float32(start)) / np.float32(end - start)
+        tilt = rng.normal(0, 1.2) * away  # degrees: no two of them are quite parallel
+        across = np.radians(angle - turn - tilt) * radius
+        width = np.float32(rng.uniform(1.2, 3.2)) * (1.1 - 0.6 * away.clip(0, 1))
+        along = _smooth_step(away / 0.12) * np.clip(1 - away, 0, None)
+        knots = np.interp(radius, np.linspace(80, 260, 61), np.exp(rng.normal(0, 0.6, 61)))
+        light = along * knots / (1 + (across / width) ** 2) ** 2
+        total += light.astype(np.float32) * (np.abs(angle) < 60) * np.float32(rng.pareto(2) + 0.3)
+    return total
 
 
 def _filaments(east: np.ndarray, north: np.ndarray) -> np.ndarray:
-    """The few optical filaments: the densest threads along the ring, in patches."""
+    """The few optical filaments: the densest strands of the ring, in patches."""
     radius, angle = _ring_radius(east, north), _position_angle(east, north)
-    patches = np.clip(0.8 + 0.6 * _texture("optical patches", 17, 35, 70)(east, north), 0, 2)
-    strands = _web_along_ring(radius, angle) + 0.7 * _web_along_ring(radius, angle, 2)
-    ring = np.exp(-(((radius - 101) / 11) ** 2))
-    return strands * patches * ring * _around(angle, _OPTICAL_LEVEL, _OPTICAL_ARCS)
+    patches = np.exp(0.8 * _texture("optical patches", 17, 35, 70, 140, 280)(east, north))
+    strands = _web_along_ring(radius, angle) + 0.8 * _web_along_ring(radius, angle, 2)
+    ring = np.exp(-(((radius - 101) / 10) ** 2))
+    return strands**2.5 * patches * ring * _around(angle, _OPTICAL_LEVEL, _OPTICAL_ARCS)
 
 
 def _knots(step: float) -> np.ndarray:

@@ -87,6 +87,24 @@ def threads(
     return 1 / (field * np.sqrt(field))
 
 
+def ridges(rng: np.random.Generator, size: int, knots: tuple[int, ...]) -> np.ndarray:
+    """Filaments of many widths: each octave of ridges lies along those of the one before.
+
+    Ridged multifractal noise (Musgrave, in Ebert et al. 1994, Texturing and Modeling).
+
+    Returns
+    -------
+    ndarray of float32, shape (size, size)
+        About 1 on the largest ridges, 0 far from all; periodic.
+    """
+    total, along = np.zeros((size, size), np.float32), np.float32(1)
+    for power, count in enumerate(knots):
+        crest = np.clip(1 - np.abs(octave(rng, size, count)) / 0.9, 0, 1) ** 3 * along
+        total += np.float32(0.75**power) * crest
+        along = np.clip(2.2 * crest, 0.06, 1)
+    return total
+
+
 def sample(template: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     """Bilinear values of `template` at fractional rows and columns; 0 outside it."""
     height, width = template.shape

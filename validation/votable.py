@@ -18,7 +18,15 @@ _SOURCE_ID = "ivo://nasa.heasarc/chanmaster?13751/chandra.obs.img.cntr.fits"
 #: A query of each TAP service that has every datatype of its tables.
 _TABLES = {
     "IRSA": ("ivoa.obscore", "caom.observation", "wise_allwise_p3am_cdd"),
-    "HEASARC": ("chanmaster", "rassmaster", "rosmaster", "numaster", "xmmmaster"),
+    "HEASARC": (
+        "chanmaster",
+        "rassmaster",
+        "rassbsc",
+        "rassfsc",
+        "rosmaster",
+        "numaster",
+        "xmmmaster",
+    ),
     "MAST": ("ivoa.obscore", "dbo.obspointing", "dbo.caomplane", "dbo.caomartifact"),
     "Pan-STARRS": ("dbo.meanobjectview",),
     "registry": ("rr.resource", "rr.capability", "rr.interface", "rr.table_column"),

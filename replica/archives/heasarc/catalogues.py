@@ -1,7 +1,8 @@
-"""HEASARC's tables of observations: what can be searched, and what lies behind a row.
+"""HEASARC's tables of observations and of sources: what can be searched, and what lies behind it.
 
-``chanmaster`` and ``rassmaster`` lead to the products that the replica holds; the others have a
-few simulated rows near the Crab Nebula and say that there is no product.
+``chanmaster`` and ``rassmaster`` lead to the products that the replica holds; ``rassbsc`` and
+``rassfsc`` list the sources in ROSAT's; the others have a few simulated rows near the Crab Nebula.
+The links of all but the first two say that there is no product.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """A table of observations.
+    """A table of observations or sources.
 
     Attributes
     ----------
@@ -86,7 +87,7 @@ class Catalogue:
 
 @lru_cache(maxsize=1)
 def catalogues() -> tuple[Catalogue, ...]:
-    """Return all tables of observations."""
+    """Return all tables of observations and sources."""
     shown = tuple(field.name for field in chanmaster.table().fields[1:])
     own = Catalogue(chanmaster.table(), "obsid", "obsid", "21", shown)
     return (own, *map(_catalogue, read_table("heasarc", "catalogues")))
@@ -130,11 +131,22 @@ def _catalogue(about: Row) -> Catalogue:
     name = about["name"]
     columns = [row for row in read_table("heasarc", "columns") if row["table"] == name]
     fields = tuple(_field(column) for column in columns)
-    facts = _rass_rows() if name == "rassmaster" else read_table("heasarc", name)
-    rows = _rows(fields, facts)
+    rows = _rows(fields, _facts(name))
     table = Table(name, about["description"], fields, rows)
     shown = tuple(column["name"] for column in columns if column["shown"] == "1")
     return Catalogue(table, about["identifier"], about["key"], about["radius"], shown)
+
+
+def _facts(name: str) -> list[Row]:
+    """Rows of a table by its columns' names."""
+    if name == "rassmaster":
+        return _rass_rows()
+    if name in ("rassbsc", "rassfsc"):
+        # Imported here: only this needs numpy.
+        from replica.archives.heasarc.rass_sources import rows
+
+        return rows(name)
+    return read_table("heasarc", name)
 
 
 def _field(column: Row) -> Field:

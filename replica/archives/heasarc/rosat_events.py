@@ -22,6 +22,7 @@ from replica.simulation import cassiopeia
 from replica.simulation.fits_files import header_of
 from replica.simulation.noise import generator
 from replica.simulation.sky import PULSAR
+from replica.simulation.x_ray_sources import x_ray_sources
 
 #: Sky pixel of X and Y in arcseconds; 90 of them are a pixel of the survey's images.
 PIXEL = 0.5
@@ -35,7 +36,6 @@ SCAN_SPEED = 360 / 5760  # degrees per second: one circle an orbit
 _ORBIT = 5760.0  # seconds
 _STEP = 1 / 15  # degrees from one scan to the next, at the ecliptic
 _BACKGROUND_PHOTONS = 150_000  # before the scans lose half of them
-_OTHER_SOURCES = 46
 _CRAB_WIDTH = 70.0  # arcseconds, full width at half maximum of the X-ray nebula
 #: Angle by which dust scatters photons of 1 keV, arcminutes: standard deviation on each axis for
 #: grains of 0.15 micrometres (Mauche & Gorenstein 1986, ApJ 302, 371: 10.4' for 0.1).
@@ -130,18 +130,45 @@ def _sky_positions(product: Product, rng: np.random.Generator) -> tuple[np.ndarr
     """Offsets east and north in degrees and channels of photons before detection."""
     half, count = FIELD / 2, _BACKGROUND_PHOTONS
     parts = [(*rng.uniform(-half, half, (2, count)), _channels(rng, count, 55.0))]
-    for remnant in _REMNANTS:
-        place = offsets(*remnant.position, product.ra, product.dec)
-        if place is not None and np.max(np.abs(place)) < half:
-            channels = _channels(rng, remnant.photons, remnant.channel)
-            photons = remnant.draw(rng, remnant.photons) + np.reshape(place, (2, 1))
-            photons += _scattering(rng, channels, remnant.absorption)
-            parts.append((*photons, channels))
-    for _ in range(_OTHER_SOURCES):
-        point, count = rng.uniform(-half, half, 2), int(min(36 * rng.pareto(1.2) + 14, 3000))
-        channels = _channels(rng, count, rng.uniform(40, 110))
-        parts.append((*np.repeat(np.reshape(point, (2, 1)), count, axis=1), channels))
+    seconds = _sending_time(scans_of(product))
+    for source, place in sources_of(product):
+        count = rng.poisson(source.rate * seconds)
+        channels = _channels(rng, count, source.channel)
+        photons = source.draw(rng, count) + np.reshape(place, (2, 1))
+        if source.absorption:
+            photons += _scattering(rng, channels, source.absorption)
+        parts.append((*photons, channels))
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def sources_of(product: Product) -> list[tuple[Source, tuple[float, float]]]:
+    """Return the sources of a field, each with its offsets east and north in degrees."""
+    reach = 0.75 * FIELD / np.cos(np.radians(abs(product.dec) + FIELD / 2))
+    found = x_ray_sources(
+        (product.ra - reach, product.ra + reach),
+        (product.dec - FIELD / 2, product.dec + FIELD / 2),
+    )
+    columns = (found[name].tolist() for name in ("ra", "dec", "rate", "channel"))
+    points = (Source((ra, dec), *facts) for ra, dec, *facts in zip(*columns, strict=True))
+    placed = [
+        (source, offsets(*source.position, product.ra, product.dec))
+        for source in (*_REMNANTS, *points)
+    ]
+    return [(source, at) for source, at in placed if at and max(map(abs, at)) < FIELD / 2]
+
+
+def background_rate(product: Product) -> float:
+    """Counts per second and square arcminute that come from no source."""
+    return _BACKGROUND_PHOTONS / (FIELD * 60) ** 2 / _sending_time(scans_of(product))
+
+
+def _sending_time(scans: Scans) -> float:
+    """Seconds for which photons are sent, so that as many are kept as come in the exposure.
+
+    Of these, `_detected` keeps the share that the scans' good times and the mirrors leave.
+    """
+    step = scans.offset[1] - scans.offset[0]
+    return 2 * RADIUS / SCAN_SPEED * (2 * int(RADIUS / step) + 1)
 
 
 def _scattering(rng: np.random.Generator, channels: np.ndarray, absorption: float) -> np.ndarray:
@@ -170,36 +197,43 @@ def _cassiopeia(rng: np.random.Generator, count: int) -> np.ndarray:
     return places * step / 3600
 
 
+def _point(rng: np.random.Generator, count: int) -> np.ndarray:
+    return np.zeros((2, count))
+
+
 @dataclass(frozen=True)
-class Remnant:
-    """A supernova remnant of the survey.
+class Source:
+    """A source of X-rays.
 
     Attributes
     ----------
     position : tuple of float
         ICRS degrees.
-    photons : int
-        How many come from it before the scans lose half of them.
+    rate : float
+        Counts per second.
     channel : float
         Mean pulse-height channel, higher behind more gas.
     absorption : float
         Visual absorption before it, magnitudes.
+    extent : float
+        Arcseconds by which it is wider than a point.
     draw : callable
         Draws a number of photons: offsets east and north in degrees, shape (2, count).
     """
 
     position: tuple[float, float]
-    photons: int
+    rate: float
     channel: float
-    absorption: float
-    draw: Callable[[np.random.Generator, int], np.ndarray]
+    absorption: float = 0.0
+    extent: float = 0.0
+    draw: Callable[[np.random.Generator, int], np.ndarray] = _point
 
 
 #: The Crab's photons are thinned: at its 1000 counts per second they would be nearly all of the
-#: file.  Cassiopeia A gives about 60 counts per second, for some 800 seconds.
+#: file.
 _REMNANTS = (
-    Remnant(PULSAR, 180_000, 118.0, 1.6, _crab),
-    Remnant(cassiopeia.CENTRE, 85_000, 140.0, 6.8, _cassiopeia),
+    Source(PULSAR, 200.0, 118.0, 1.6, _CRAB_WIDTH, _crab),
+    Source(cassiopeia.CENTRE, 60.0, 140.0, 6.8, cassiopeia.BLAST_WAVE, _cassiopeia),
 )
 
 

@@ -84,9 +84,15 @@ def _seconds(product: Product) -> np.ndarray:
 
     It changes little from pixel to pixel, so it is computed for four by four of them.
     """
-    scans = scans_of(product)
     axis = ((np.arange(SIZE // 4) + 0.5) / (SIZE // 4) - 0.5) * FIELD
-    across, along = to_scan_axes(*np.meshgrid(-axis, axis), scans.angle)
+    seconds = seconds_at(product, *np.meshgrid(-axis, axis))
+    return np.repeat(np.repeat(seconds, 4, axis=0), 4, axis=1).astype(np.float32)
+
+
+def seconds_at(product: Product, east: np.ndarray, north: np.ndarray) -> np.ndarray:
+    """Exposure of places in a field, seconds; offsets from its centre in degrees."""
+    scans = scans_of(product)
+    across, along = to_scan_axes(east, north, scans.angle)
     seconds = np.zeros(across.shape)
     for offset, *good in zip(
         scans.offset, scans.start - scans.begin, scans.stop - scans.begin, strict=True
@@ -98,8 +104,7 @@ def _seconds(product: Product) -> np.ndarray:
             for moment in good
         ]
         seconds += _unvignetted(aside, ends[1]) - _unvignetted(aside, ends[0])
-    enlarged = np.repeat(np.repeat(seconds, 4, axis=0), 4, axis=1)
-    return (enlarged / SCAN_SPEED).astype(np.float32)
+    return seconds / SCAN_SPEED
 
 
 def _unvignetted(aside: np.ndarray, ahead: np.ndarray) -> np.ndarray:

@@ -1,0 +1,156 @@
+"""ROSAT's catalogues of bright and of faint sources: rows of the fields that are held.
+
+They follow from the list of sources behind the survey's images, and are not measured on these:
+count rates and places are the list's, errors and likelihoods what so many photons leave.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from replica.archive_folders import Row
+from replica.archives.heasarc.rosat_events import FIELD, Source, background_rate, sources_of
+from replica.archives.heasarc.rosat_maps import seconds_at
+from replica.holdings import Product, select
+
+BRIGHT, FAINT = "rassbsc", "rassfsc"
+#: What makes a source bright, or a source at all: count rate, source photons and likelihood of
+#: detection (Voges et al. 1999, A&A 349, 389; 2000, IAU Circ. 7432).
+_BRIGHT, _FAINT = (0.05, 15, 15.0), (0.0, 6, 7.0)
+_CELL = 1.5  # arcminutes: radius in which a detection is judged ...
+_SHARE = 0.6  # ... and share of a point's photons in it
+_EXTRACTION = 300  # arcseconds: radius in which photons are counted
+_SYSTEMATIC = 6.0  # arcseconds
+_WIDTH = 50.0  # arcseconds: standard deviation of a point's photons
+#: Channels of the hardness ratios: HR1 = (B - A) / (B + A), HR2 = (D - C) / (D + C).
+_BANDS = {"A": (11, 42), "B": (52, 202), "C": (52, 91), "D": (91, 202)}
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A source as the survey saw it.
+
+    Attributes
+    ----------
+    source : Source
+        The source.
+    background : float
+        Counts per second and square arcminute.
+    exposure : float
+        Seconds.
+    """
+
+    source: Source
+    background: float
+    exposure: float
+
+    @property
+    def photons(self) -> float:
+        """Photons of the source."""
+        return self.source.rate * self.exposure
+
+    @property
+    def likelihood(self) -> float:
+        """Logarithm of the likelihood ratio that there is a source (Cash 1979, ApJ 228, 939)."""
+        light = _SHARE * self.photons
+        sky = self.background * self.exposure * math.pi * _CELL**2
+        return (light + sky) * math.log(1 + light / sky) - light
+
+    @property
+    def error(self) -> float:
+        """Error of the count rate, counts per second."""
+        area = math.pi * (_EXTRACTION / 60) ** 2
+        return math.sqrt(self.photons + self.background * self.exposure * area) / self.exposure
+
+    def reaches(self, limits: tuple[float, float, float]) -> bool:
+        """Whether rate, photons and likelihood are all large enough."""
+        found = (self.source.rate, self.photons, self.likelihood)
+        return all(value >= limit for value, limit in zip(found, limits, strict=True))
+
+
+def rows(table: str) -> list[Row]:
+    """Return the rows of a catalogue, in the order of right ascension."""
+    chosen = sorted(_catalogued(table), key=lambda each: each.source.position)
+    return [_row(number, each) for number, each in enumerate(chosen, start=1)]
+
+
+def _catalogued(table: str) -> Iterator[Detection]:
+    for each in _detections():
+        if each.reaches(_FAINT) and each.reaches(_BRIGHT) == (table == BRIGHT):
+            yield each
+
+
+@lru_cache(maxsize=1)
+def _detections() -> tuple[Detection, ...]:
+    """All sources in the fields that are held."""
+    fields = select(archive="heasarc", kind="bas")
+    return tuple(each for field in fields for each in _detections_in(field))
+
+
+def _detections_in(field: Product) -> Iterator[Detection]:
+    background = background_rate(field)
+    sources, places = zip(*sources_of(field), strict=True)
+    east, north = np.transpose(places)
+    exposures = seconds_at(field, east, north).tolist()
+    whole = np.maximum(np.abs(east), np.abs(north)) < FIELD / 2 - _EXTRACTION / 3600
+    for source, exposure, is_whole in zip(sources, exposures, whole, strict=True):
+        if is_whole:
+            yield Detection(source, background, exposure)
+
+
+def _row(number: int, each: Detection) -> Row:
+    source, (ra, dec) = each.source, each.source.position
+    softness, hardness = _ratio(each, "A", "B"), _ratio(each, "C", "D")
+    cells = {
+        "__row": number,
+        "name": _name(ra, dec),
+        "ra": f"{ra:.5f}",
+        "dec": f"{dec:.5f}",
+        "positional_error": round(math.hypot(_SYSTEMATIC, _WIDTH / math.sqrt(each.photons))),
+        "screening_flag": "__T__" if source.extent else "_____",
+        "count_rate": f"{source.rate:.3e}",
+        "count_rate_error": f"{each.error:.3e}",
+        "background_rate": f"{each.background:.3e}",
+        "exposure": round(each.exposure),
+        "hardness_ratio_1": f"{softness[0]:.2f}",
+        "hardness_ratio_1_error": f"{softness[1]:.2f}",
+        "hardness_ratio_2": f"{hardness[0]:.2f}",
+        "hardness_ratio_2_error": f"{hardness[1]:.2f}",
+        "extent": round(source.extent),
+        "source_likelihood": round(each.likelihood),
+        "extraction_radius": _EXTRACTION,
+    }
+    return {name: str(cell) for name, cell in cells.items()}
+
+
+def _name(ra: float, dec: float) -> str:
+    """``1RXS J053431.9+220052``: the place, cut off and not rounded, as the IAU asks."""
+    hours, degrees = int(ra / 15 * 36_000), int(abs(dec) * 3600)
+    right = f"{hours // 36_000:02}{hours // 600 % 60:02}{hours % 600 / 10:04.1f}"
+    sign = "-" if dec < 0 else "+"
+    return f"1RXS J{right}{sign}{degrees // 3600:02}{degrees // 60 % 60:02}{degrees % 60:02}"
+
+
+def _ratio(each: Detection, soft: str, hard: str) -> tuple[float, float]:
+    """A hardness ratio and its error from the photons alone."""
+    low, high = (_share(each.source.channel, *_BANDS[band]) for band in (soft, hard))
+    ratio = (high - low) / (high + low)
+    photons = each.photons * (high + low)
+    return ratio, math.sqrt(max(1 - ratio**2, 1 / photons) / photons)
+
+
+def _share(channel: float, first: int, end: int) -> float:
+    """Share of the photons in channels, of the spectrum that `rosat_events` draws from."""
+    inside, lost = _gamma(end, channel) - _gamma(first, channel), 1 - _gamma(241, channel)
+    return inside + (lost + _gamma(11, channel)) * (end - first) / 230
+
+
+def _gamma(channel: float, mean: float) -> float:
+    """Distribution function of a gamma distribution of shape 6 at the lower edge of a channel."""
+    x = 6 * (channel - 0.5) / mean
+    return 1 - math.exp(-x) * sum(x**k / math.factorial(k) for k in range(6))

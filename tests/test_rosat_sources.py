@@ -1,0 +1,140 @@
+"""ROSAT's catalogues list the sources that ROSAT's images show, with their count rates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import pyvo
+from astropy import units as u
+from astropy.coordinates import SkyCoord
+from astropy.table import Table
+from astroquery.heasarc import Heasarc
+from scipy.ndimage import convolve, maximum_filter
+
+from replica.archives.heasarc import rosat_events, rosat_maps
+from replica.archives.heasarc.rosat_events import FIELD, PIXEL, SKY_PIXELS
+from replica.holdings import Product, select
+from replica.protocols.geometry import offsets, position
+from replica.simulation import cassiopeia
+from replica.simulation.sky import PULSAR
+from replica.simulation.x_ray_sources import FAINTEST, x_ray_sources
+
+HOST = "https://heasarc.gsfc.nasa.gov"
+FIELDS = {"rs931315n00": PULSAR, "rs930739n00": cassiopeia.CENTRE}
+TABLES = ("rassbsc", "rassfsc")
+
+pytestmark = pytest.mark.usefixtures("vocabularies_stay_here")
+
+
+@pytest.fixture(scope="module")
+def sources() -> dict[str, Table]:
+    """Both catalogues whole, by TAP."""
+    tap = pyvo.dal.TAPService(f"{HOST}/xamin/vo/tap")
+    return {name: tap.search(f"SELECT * FROM {name}").to_table() for name in TABLES}
+
+
+def field_of(obs_id: str) -> Product:
+    (product,) = select(archive="heasarc", obs_id=obs_id, kind="bas")
+    return product
+
+
+def places(table: Table, field: Product) -> np.ndarray:
+    """Offsets of a table's rows from a field's centre, degrees; nan on the far side."""
+    found = [offsets(row["ra"], row["dec"], field.ra, field.dec) for row in table]
+    return np.array([place or (np.nan, np.nan) for place in found])
+
+
+def photons(field: Product) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets of all events, degrees."""
+    events, middle = rosat_events.events_of(field), (SKY_PIXELS + 1) / 2
+    return -(events["X"] - middle) * PIXEL / 3600, (events["Y"] - middle) * PIXEL / 3600
+
+
+@pytest.mark.parametrize("obs_id", FIELDS)
+def test_what_stands_out_of_an_image_is_in_a_catalogue(sources, obs_id: str) -> None:
+    field = field_of(obs_id)
+    image = rosat_maps._histogram(field, "1")
+    disc = np.hypot(*np.indices((7, 7)) - 3) < 3  # radius 2.2 arcmin
+    seen = convolve(image, disc.astype(float))
+    expected = np.maximum(np.median(seen), 4)
+    peaks = (seen > expected + 8 * np.sqrt(expected)) & (seen == maximum_filter(seen, 15))
+    rows, columns = np.nonzero(peaks)
+    scale = FIELD / rosat_maps.SIZE
+    at = [(-(x - 255.5) * scale, (y - 255.5) * scale) for y, x in zip(rows, columns, strict=True)]
+    shown = SkyCoord([position(*each, field.ra, field.dec) for each in at], unit="deg")
+    remnant = SkyCoord(*FIELDS[obs_id], unit="deg")
+    inside = np.abs(at).max(axis=1) < FIELD / 2 - 0.1
+    shown = shown[inside & (shown.separation(remnant) > 0.5 * u.deg)]
+    assert len(shown) > 10
+    listed = [SkyCoord(table["ra"], table["dec"]) for table in sources.values()]
+    near = np.min([shown.match_to_catalog_sky(each)[1].arcmin for each in listed], axis=0)
+    assert near.max() < 2
+
+
+@pytest.mark.parametrize("obs_id", FIELDS)
+def test_count_rates_are_those_of_the_events(sources, obs_id: str) -> None:
+    field, table = field_of(obs_id), sources["rassbsc"]
+    at = places(table, field)
+    inside = np.nanmax(np.abs(at), axis=1) < FIELD / 2 - 0.2
+    table, at = table[inside], at[inside]
+    east, north = photons(field)
+    misses = []
+    for row, (x, y) in zip(table, at, strict=True):
+        if row["extent"]:
+            continue
+        distance = np.hypot(east - x, north - y) * 60
+        around = np.sum((distance > 6) & (distance < 10)) / (10**2 - 6**2)
+        rate = (np.sum(distance < 5) - 25 * around) / row["exposure"]
+        misses.append((rate - row["count_rate"]) / row["count_rate_error"])
+    assert len(misses) > 10
+    assert np.abs(np.median(misses)) < 0.6
+    assert np.mean(np.abs(misses) < 3) > 0.85  # the others have a neighbour
+
+
+def test_the_catalogues_divide_the_sources_as_published(sources) -> None:
+    bright, faint = (sources[name] for name in TABLES)
+    assert bright["count_rate"].min() >= 0.05
+    assert bright["source_likelihood"].min() >= 15
+    assert (bright["count_rate"] * bright["exposure"]).min() >= 15
+    assert (faint["count_rate"] * faint["exposure"]).min() >= 6
+    assert faint["source_likelihood"].min() >= 7
+    assert not set(bright["name"]) & set(faint["name"])
+
+
+def test_the_remnants_are_extended_sources_at_their_places(sources) -> None:
+    bright = sources["rassbsc"]
+    extended = bright[bright["extent"] > 0]
+    found = SkyCoord(extended["ra"], extended["dec"])
+    for centre in FIELDS.values():
+        assert found.separation(SkyCoord(*centre, unit="deg")).arcsec.min() < 1
+    assert list(extended["name"]) == ["1RXS J053431.9+220052", "1RXS J232327.7+584849"]
+
+
+def test_the_list_has_the_published_density() -> None:
+    """8547 sources above 0.1 counts per second on 92 % of the sky: Voges et al. 1999."""
+    found = x_ray_sources((100.0, 159.0), (-10.0, 9.0))
+    rate, area = found["rate"], 60 * 20
+    assert rate.min() >= FAINTEST
+    assert np.sum(rate > 0.1) / area == pytest.approx(8547 / (0.92 * 41253), rel=0.2)
+
+
+def test_fields_that_overlap_share_their_sources() -> None:
+    whole, part = (
+        x_ray_sources((80.0, 89.0), (20.0, 24.0)),
+        x_ray_sources((84.0, 86.0), (22.0, 23.0)),
+    )
+    assert set(part["ra"]) <= set(whole["ra"])
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_astroquery_and_the_registry_lead_to_the_catalogues(name: str, sources) -> None:
+    crab = SkyCoord(*PULSAR, unit="deg")
+    near = Heasarc.query_region(crab, catalog=name, radius=2 * u.deg)
+    table = sources[name]
+    inside = SkyCoord(table["ra"], table["dec"]).separation(crab) < 2 * u.deg
+    assert set(near["name"]) == set(table["name"][inside])
+    assert len(near) > 2
+    (found,) = pyvo.registry.search(ivoid=f"ivo://nasa.heasarc/{name}")
+    cone = found.get_service("conesearch").search(pos=crab, radius=2)
+    assert set(cone["name"]) == set(near["name"])
+    assert name in Heasarc.list_catalogs()["name"]

@@ -1,166 +1,25 @@
-"""Chandra images: counts of the centre and the full field, and their JPEG previews."""
+"""Files of a Chandra observation: images, their JPEG previews, and events."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
-from astropy.time import Time, TimeDelta
 from PIL import Image
 
+from replica.archives.heasarc import chandra_events, chandra_images
 from replica.holdings import Product
-from replica.simulation import cassiopeia, xrays
-from replica.simulation.fits_files import header_of, write_gzip
-from replica.simulation.noise import blur, generator, sample
-from replica.simulation.sky import PULSAR
-
-CASSIOPEIA = "Cas A"
-#: Photons per second on ACIS-S: 280 million in 1 Ms (Hwang et al. 2004, ApJ 615, L117).
-_CASSIOPEIA_RATE = 280.0
-#: Share of its neutron star: a tenth of a photon per second (Pavlov et al. 2000, ApJ 531, L53).
-_NEUTRON_STAR_SHARE = 0.1 / _CASSIOPEIA_RATE
-_FWHM = 0.9  # arcseconds, of the image of a point
-_STEP = 0.5  # arcseconds: pixel of Cassiopeia A's template
-SIZE = 1024
-PIXEL = 0.492  # arcseconds, a sky pixel of ACIS
-_FULL_BINNING = 4
-#: Chandra's time counts seconds (TT) from here: MJD 50814.
-_EPOCH = Time(50814, format="mjd", scale="tt")
-_CHIP = 8.4 * 60  # side of an ACIS chip, arcseconds
-
-
-@dataclass(frozen=True)
-class Detector:
-    """Facts of a detector, for the replica's purposes.
-
-    A chip is the place of its centre from the aim point, in sides of a chip.
-    """
-
-    name: str  # DETNAM
-    rate: float  # counts per second of the Crab Nebula
-    background: float  # counts per second and sky pixel
-    piled_up: bool
-    chips: tuple[tuple[float, float], ...]
-
-
-_ACIS_I_CHIPS = tuple((x, y) for x in (-0.3, 0.72) for y in (-0.72, 0.3))
-_HRC_I_CHIPS = tuple((x, y) for x in (-1.2, -0.4, 0.4, 1.2) for y in (-1.2, -0.4, 0.4, 1.2))
-_HRC_S_CHIPS = tuple((float(x), 0.0) for x in range(-4, 5))
-DETECTORS = {
-    "ACIS-S": Detector("ACIS-7", 330.0, 1.5e-6, True, ((0.0, 0.14),)),
-    "ACIS-I": Detector("ACIS-0123", 240.0, 6e-7, True, _ACIS_I_CHIPS),
-    "HRC-I": Detector("HRC-I", 180.0, 3e-6, False, _HRC_I_CHIPS),
-    "HRC-S": Detector("HRC-S", 160.0, 3e-6, False, _HRC_S_CHIPS),
-}
+from replica.simulation.fits_files import write_gzip
 
 
 def write(product: Product, path: Path) -> None:
-    """Write the image as gzipped FITS, or its preview for the kinds that end in ``jpg``."""
-    counts = _counts(product)
-    if product.kind.endswith("_jpg"):
-        _write_preview(counts, path)
-        return
-    image = fits.PrimaryHDU(counts, _header(product, counts))
-    write_gzip(fits.HDUList([image, _good_times(product)]), path)
-
-
-def _binning(product: Product) -> int:
-    return _FULL_BINNING if product.kind.startswith("full") else 1
-
-
-def _counts(product: Product) -> np.ndarray:
-    """Poisson counts, int16, shape (1024, 1024), north up and east left."""
-    expected = _expected(product) * product.exposure
-    rng = generator(product.obs_id, _binning(product))
-    return np.minimum(rng.poisson(expected), 32767).astype(np.int16)
-
-
-def _expected(product: Product) -> np.ndarray:
-    """Counts per second and pixel."""
-    detector, binning = DETECTORS[product.detector], _binning(product)
-    step = PIXEL * binning
-    east, north = _offsets(product, step)
-    if product.target == CASSIOPEIA:
-        light = _cassiopeia(product, east, north) * _CASSIOPEIA_RATE
+    """Write events (``evt2``) or an image as gzipped FITS, or the preview of an image."""
+    if product.kind == "evt2":
+        write_gzip(chandra_events.event_list(product), path, level=1)
+    elif product.kind.endswith("_jpg"):
+        _write_preview(chandra_images.counts(product, chandra_images.binning_of(product)), path)
     else:
-        light = _crab(detector.piled_up, east, north, step) * detector.rate
-        if detector.piled_up:
-            light += _readout_streak(light, _array_axes(product, east, north)[0], step)
-    return (light + detector.background * binning**2) * _exposed(product, step)
-
-
-def _offsets(product: Product, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Arcseconds east and north of the remnant; the image's centre is the row's position."""
-    centre = cassiopeia.CENTRE if product.target == CASSIOPEIA else PULSAR
-    axis = (np.arange(SIZE) - (SIZE - 1) / 2) * step
-    east, north = np.meshgrid(-axis, axis)
-    cos = np.cos(np.radians(product.dec))
-    return east + (product.ra - centre[0]) * 3600 * cos, north + (product.dec - centre[1]) * 3600
-
-
-def _crab(piled_up: bool, east: np.ndarray, north: np.ndarray, step: float) -> np.ndarray:
-    """The nebula and its pulsar, the sum is 1; evaluated only near the pulsar."""
-    light = np.zeros(east.shape)
-    near = np.ix_(np.abs(north[:, 0]) < 155, np.abs(east[0]) < 155)
-    nebula = blur(xrays.nebula(east[near], north[near]), _FWHM / step)
-    distance = np.hypot(east[near], north[near])
-    pulsar = 40 * (1 + (distance / 0.6) ** 2) ** -1.6
-    if piled_up:
-        pulsar = np.where(distance < 4, pulsar.clip(max=4), pulsar)
-        hole = 1 / (1 + np.exp(-(distance - 1.7) / 0.22))
-        light[near] = (nebula + pulsar * 1.4) * hole
-    else:
-        light[near] = nebula + 3 * pulsar
-    return light.clip(min=0) / light.sum()
-
-
-def _cassiopeia(product: Product, east: np.ndarray, north: np.ndarray) -> np.ndarray:
-    """The remnant, as large as it was then, and its neutron star, the sum is 1."""
-    template = cassiopeia.x_rays(_STEP, _FWHM)
-    pixel = _STEP * cassiopeia.scale(Time(product.start).decimalyear)
-    middle = template.shape[0] / 2
-    light = sample(template, north / pixel + middle, east / pixel + middle).astype(float)
-    light *= (1 - _NEUTRON_STAR_SHARE) / light.sum()
-    star_north = (cassiopeia.NEUTRON_STAR[1] - cassiopeia.CENTRE[1]) * 3600
-    turn = (cassiopeia.NEUTRON_STAR[0] - cassiopeia.CENTRE[0]) * 3600
-    star_east = turn * np.cos(np.radians(cassiopeia.CENTRE[1]))
-    distance = np.hypot(east - star_east, north - star_north)
-    star = (1 + (distance / 0.6) ** 2) ** -1.6
-    light += _NEUTRON_STAR_SHARE * star / star.sum()
-    return light.clip(min=0)
-
-
-def _roll(product: Product) -> float:
-    """Roll angle of the spacecraft, degrees; it differs from observation to observation."""
-    return float(generator("roll", product.obs_id).uniform(0, 360))
-
-
-def _array_axes(
-    product: Product, east: np.ndarray, north: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Offsets across the columns of the chips and along them, arcseconds."""
-    roll = np.radians(_roll(product))
-    sin, cos = np.sin(roll), np.cos(roll)
-    return east * cos - north * sin, east * sin + north * cos
-
-
-def _readout_streak(light: np.ndarray, across: np.ndarray, step: float) -> np.ndarray:
-    """Out-of-time events: light smeared along the columns, the pulsar's and the nebula's."""
-    narrow = np.exp(-((across / max(0.7, step / 2)) ** 2))
-    wide = np.exp(-((across / 38) ** 2))
-    return light.sum() * (0.012 * narrow / narrow.sum() + 0.010 * wide / wide.sum())
-
-
-def _exposed(product: Product, step: float) -> np.ndarray:
-    """Whether each pixel was on a chip."""
-    axis = (np.arange(SIZE) - (SIZE - 1) / 2) * step
-    across, along = _array_axes(product, *np.meshgrid(-axis, axis))
-    exposed = np.zeros(across.shape, bool)
-    for x, y in DETECTORS[product.detector].chips:
-        exposed |= (np.abs(across / _CHIP - x) < 0.497) & (np.abs(along / _CHIP - y) < 0.497)
-    return exposed
+        write_gzip(chandra_images.image(product), path)
 
 
 def _write_preview(counts: np.ndarray, path: Path) -> None:
@@ -170,75 +29,3 @@ def _write_preview(counts: np.ndarray, path: Path) -> None:
     channels = [np.clip(3 * level - shift, 0, 1) for shift in (0, 1, 2)]
     pixels = (255 * np.stack(channels, axis=-1)).astype(np.uint8)
     Image.fromarray(pixels).save(path, "JPEG", quality=88)
-
-
-def _times(product: Product) -> tuple[Time, Time]:
-    start = Time(product.start, scale="utc")
-    return start, start + TimeDelta(product.exposure * 1.02, format="sec")
-
-
-def _seconds(moment: Time) -> float:
-    return round((moment.tt - _EPOCH).sec, 6)
-
-
-def _good_times(product: Product) -> fits.BinTableHDU:
-    """The GTI table: one interval."""
-    start, stop = (_seconds(moment) for moment in _times(product))
-    columns = [
-        fits.Column("START", "1D", "s", array=np.array([start])),
-        fits.Column("STOP", "1D", "s", array=np.array([stop])),
-    ]
-    header = fits.Header([*_mission_cards(product), ("HDUNAME", "GTI", "ASCDM block name")])
-    return fits.BinTableHDU.from_columns(columns, header, name="GTI")
-
-
-def _mission_cards(product: Product) -> list[tuple]:
-    start, stop = _times(product)
-    detector = DETECTORS[product.detector]
-    return [
-        ("TELESCOP", "CHANDRA", "Telescope"),
-        ("INSTRUME", product.instrument, "Instrument"),
-        ("DETNAM", detector.name, "Detector"),
-        ("GRATING", "NONE", "Grating"),
-        ("OBS_ID", product.obs_id, "Observation id"),
-        ("OBJECT", product.target, "Source name"),
-        ("TIMESYS", "TT", "Time system"),
-        ("MJDREF", 50814.0, "[d] MJD zero point for times"),
-        ("TIMEUNIT", "s", "Unit of time"),
-        ("DATE-OBS", start.isot[:19], "Date and time of observation start"),
-        ("DATE-END", stop.isot[:19], "Date and time of observation stop"),
-        ("MJD-OBS", round(start.mjd, 8), "[d] MJD of observation start"),
-        ("TSTART", _seconds(start), "[s] Observation start time"),
-        ("TSTOP", _seconds(stop), "[s] Observation end time"),
-    ]
-
-
-def _header(product: Product, counts: np.ndarray) -> fits.Header:
-    scale = PIXEL * _binning(product) / 3600
-    cards = [
-        ("HDUNAME", "EVENTS_IMAGE", "ASCDM block name"),
-        ("ORIGIN", "simulated", "not made by the CXC"),
-        *_mission_cards(product),
-        ("ONTIME", product.exposure * 1.01, "[s] Sum of GTIs"),
-        ("LIVETIME", product.exposure, "[s] Livetime"),
-        ("EXPOSURE", product.exposure, "[s] Exposure time"),
-        ("RA_TARG", product.ra, "[deg] Observer's specified target RA"),
-        ("DEC_TARG", product.dec, "[deg] Observer's specified target Dec"),
-        ("ROLL_NOM", round(_roll(product), 6), "[deg] Nominal roll"),
-        ("RADESYS", "ICRS", "World coord ref system"),
-        ("EQUINOX", 2000.0, "[yr] Equinox of sky coordinates"),
-        ("BUNIT", "count", "Unit of pixels"),
-        ("CTYPE1", "RA---TAN", "Projection"),
-        ("CTYPE2", "DEC--TAN", "Projection"),
-        ("CRVAL1", product.ra, "[deg] RA of reference pixel"),
-        ("CRVAL2", product.dec, "[deg] Dec of reference pixel"),
-        ("CRPIX1", (SIZE + 1) / 2, "Reference pixel"),
-        ("CRPIX2", (SIZE + 1) / 2, "Reference pixel"),
-        ("CDELT1", -scale, "[deg] Pixel size"),
-        ("CDELT2", scale, "[deg] Pixel size"),
-        ("CUNIT1", "deg", "Unit"),
-        ("CUNIT2", "deg", "Unit"),
-        ("DATAMIN", int(counts.min()), "Smallest pixel"),
-        ("DATAMAX", int(counts.max()), "Largest pixel"),
-    ]
-    return header_of(cards)

@@ -21,6 +21,7 @@ _PRODUCT_IDS = {
     "cntr_img2_jpg": "chandra.obs.img.cntr.jpg",
     "full_img2": "chandra.obs.img.full.fits",
     "full_img2_jpg": "chandra.obs.img.full.jpg",
+    "evt2": "chandra.obs.evt2.fits",
 }
 
 
@@ -55,6 +56,8 @@ def product_id(product: Product) -> str:
 
 def content_type(product: Product) -> str:
     """Content type as the services of HEASARC write it."""
+    if product.kind == "evt2":
+        return "application/fits"
     return "image/jpeg" if product.key.endswith(".jpg") else "image/fits"
 
 

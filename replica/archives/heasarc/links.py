@@ -117,7 +117,7 @@ def _product_links(identifier: str, entry: Entry, name: str) -> Iterator[Link]:
 
 
 def _named(entry: Entry, name: str) -> list[Product]:
-    """Products with that identifier; ``chandra.obs`` and ``chandra.obs.img`` name all images."""
+    """Products with that identifier; ``chandra.obs.img`` names all images."""
     exact = [p for p in entry.products if chanmaster.product_id(p) == name]
     group = [
         product
@@ -139,7 +139,7 @@ def _file(product: Product) -> Link:
         "description": product.title,
         "content_type": chanmaster.content_type(product),
         "content_length": _size(product),
-        "content_qualifier": "image",
+        "content_qualifier": "event" if product.kind == "evt2" else "image",
         "local_semantics": chanmaster.product_id(product),
         "link_auth": "false",
         "cloud_access": chanmaster.cloud_access(product.bucket, product.key),

@@ -90,6 +90,25 @@ def test_the_centre_image_is_the_middle_of_the_full_one() -> None:
     np.testing.assert_array_equal(full[MIDDLE, MIDDLE], centre)
 
 
+@pytest.mark.parametrize(("obs_id", "rows", "frame"), [("13751", 300, 0.2), ("4607", 1024, 3.2)])
+def test_a_subarray_reads_only_rows_around_the_target(obs_id: str, rows, frame) -> None:
+    (product,) = select(archive="heasarc", obs_id=obs_id, kind="full_img2")
+    with chandra_images.image(replace(product, exposure=1e5)) as hdus:
+        header, counts = hdus[0].header, hdus[0].data
+    assert (header["NROWS"], header["EXPTIME"]) == (rows, frame)
+    assert 1 <= header["FIRSTROW"] <= 1025 - rows
+    row, column = np.nonzero(counts)
+    roll = np.radians(header["ROLL_NOM"])
+    along = 4 * ((row - 511.5) * np.cos(roll) - (column - 511.5) * np.sin(roll))
+    assert np.ptp(along) == pytest.approx(rows, abs=12)
+
+
+def test_times_of_events_are_those_of_frames() -> None:
+    times = chandra_events.event_list(short("acisf13751N004_evt2.fits.gz"))["EVENTS"].data["time"]
+    frames = (times - times[0]) / 0.24104
+    assert np.abs(frames - np.rint(frames)).max() < 1e-3
+
+
 # At HEASARC
 
 

@@ -22,7 +22,6 @@ SKY_SIZE, SKY_CENTRE = 8192, 4096.5
 #: Places on a sky pixel are kept to this share of it: finer than the telescope sees, and it packs.
 _STEP = 1 / 16
 _CHANNEL = 14.6  # eV, width of a channel of ACIS' PI (CIAO's description of event files)
-_FRAME = 3.24104  # seconds, one full frame of ACIS (Chandra Proposers' Observatory Guide)
 
 
 def event_list(product: Product) -> fits.HDUList:
@@ -81,8 +80,9 @@ def _times(product: Product, rng: np.random.Generator, count: int) -> np.ndarray
     """Seconds of the mission's clock, in order; ACIS knows the frame of an event only."""
     start, stop = images.span(product)
     if product.instrument == "ACIS":
-        frames = int((stop - start) / _FRAME)
-        return start + _FRAME * (np.sort(rng.integers(0, frames, count)) + 0.5)
+        frame = images.frame_time(product)
+        frames = int((stop - start) / frame)
+        return start + frame * (np.sort(rng.integers(0, frames, count)) + 0.5)
     return np.sort(rng.uniform(start, stop, count)).round(4)
 
 

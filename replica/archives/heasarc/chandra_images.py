@@ -30,6 +30,17 @@ _EPOCH = Time(50814, format="mjd", scale="tt")
 CHIP = 8.4 * 60  # side of an ACIS chip, arcseconds
 
 
+#: Observations that read only the rows of the chip around the Crab Nebula, in short frames, to
+#: pile up less (Hester et al. 2002, ApJ 577, L49; Weisskopf et al. 2013, ApJ 765, 56).  Which of
+#: those that are held did so, and with how many rows, is rounded from memory.
+_EARLY = ("1994", "1995", "1996", "1998", "1999", "2000", "2001")
+_MONITORING = ("13146", "13152", "13751", "14416")
+_ROWS, _SUBARRAY_ROWS = 1024, 300
+#: Seconds for which ACIS exposes a frame, by its rows, and seconds between two exposures
+#: (Chandra Proposers' Observatory Guide, chapter 6).
+_FRAME, _TRANSFER = {_ROWS: 3.2, _SUBARRAY_ROWS: 0.2}, 0.04104
+
+
 @dataclass(frozen=True)
 class Detector:
     """Facts of a detector, for the replica's purposes.
@@ -167,7 +178,33 @@ def _exposed(product: Product, step: float) -> np.ndarray:
     exposed = np.zeros(across.shape, bool)
     for x, y in DETECTORS[product.detector].chips:
         exposed |= (np.abs(across / CHIP - x) < 0.497) & (np.abs(along / CHIP - y) < 0.497)
+    if _rows(product) < _ROWS:
+        exposed &= np.abs(along) < _rows(product) / 2 * PIXEL
     return exposed
+
+
+def _rows(product: Product) -> int:
+    """How many rows of the chips an observation reads; those of a subarray lie about the target."""
+    return _SUBARRAY_ROWS if product.obs_id in (*_EARLY, *_MONITORING) else _ROWS
+
+
+def frame_time(product: Product) -> float:
+    """Return the seconds from one frame of ACIS to the next."""
+    return _FRAME[_rows(product)] + _TRANSFER
+
+
+def _frame_cards(product: Product) -> list[tuple]:
+    """Which rows of the chips ACIS read, and for how long it exposed a frame."""
+    if product.instrument != "ACIS":
+        return []
+    rows = _rows(product)
+    target = (0.5 - DETECTORS[product.detector].chips[0][1]) * _ROWS
+    first = round(target - rows / 2) if rows < _ROWS else 1
+    return [
+        ("FIRSTROW", first, "Index of first row of CCD (sub)array readout"),
+        ("NROWS", rows, "Number of rows in (sub)array readout"),
+        ("EXPTIME", _FRAME[rows], "[s] Exposure of a frame"),
+    ]
 
 
 def _times(product: Product) -> tuple[Time, Time]:
@@ -223,6 +260,7 @@ def observation_cards(product: Product) -> list[tuple]:
     return [
         ("ORIGIN", "simulated", "not made by the CXC"),
         *mission_cards(product),
+        *_frame_cards(product),
         ("ONTIME", product.exposure * 1.01, "[s] Sum of GTIs"),
         ("LIVETIME", product.exposure, "[s] Livetime"),
         ("EXPOSURE", product.exposure, "[s] Exposure time"),

@@ -9,6 +9,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from astroquery.heasarc import Heasarc
+from astroquery.ipac.irsa import Irsa
 from scipy.ndimage import convolve, maximum_filter
 
 from replica.archives.heasarc import rosat_events, rosat_maps
@@ -17,6 +18,7 @@ from replica.holdings import Product, select
 from replica.protocols.geometry import offsets, position
 from replica.simulation import cassiopeia
 from replica.simulation.sky import PULSAR
+from replica.simulation.stars import catalogue
 from replica.simulation.x_ray_sources import FAINTEST, x_ray_sources
 
 HOST = "https://heasarc.gsfc.nasa.gov"
@@ -124,6 +126,27 @@ def test_fields_that_overlap_share_their_sources() -> None:
         x_ray_sources((84.0, 86.0), (22.0, 23.0)),
     )
     assert set(part["ra"]) <= set(whole["ra"])
+
+
+def test_x_ray_sources_are_on_the_list_that_all_surveys_show() -> None:
+    few, every = x_ray_sources((84, 84), (22, 22)), catalogue((84, 84), (22, 22))
+    assert few["ra"].size > 1
+    places = list(zip(every["ra"].tolist(), every["dec"].tolist(), strict=True))
+    for number, place in enumerate(zip(few["ra"].tolist(), few["dec"].tolist(), strict=True)):
+        row = places.index(place)
+        for band in ("r", "W1"):
+            assert every[band][row] == pytest.approx(few[band][number], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_allwise_lists_the_x_ray_sources_of_its_tile(sources) -> None:
+    tile = SkyCoord(83.077348, 22.716667, unit="deg")
+    places = [SkyCoord(table["ra"], table["dec"]) for table in sources.values()]
+    places = [each for table in places for each in table if each.separation(tile) < 0.75 * u.deg]
+    assert len(places) > 1
+    for place in places:
+        if place.separation(SkyCoord(*PULSAR, unit="deg")) > 0.2 * u.deg:
+            assert len(Irsa.query_region(place, catalog="allwise_p3as_psd", radius=5 * u.arcsec))
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -14,6 +14,7 @@ from replica.simulation import galaxies, milky_way
 from replica.simulation.milky_way import BANDS
 from replica.simulation.noise import generator
 from replica.simulation.sky import PULSAR
+from replica.simulation.x_ray_sources import x_ray_sources
 
 #: A source is on the list if it is brighter than one of these magnitudes: about one fainter than
 #: what the surveys detect.  The brightest stars are left out, as no tile that is held has one.
@@ -79,6 +80,7 @@ def _cell(segment: int, zone: int) -> Stars:
     found = {name: values[keep] for name, values in found.items()}
     if (segment, zone) == (int(PULSAR[0]), int(PULSAR[1])):
         found = _with_central_stars(found)
+    found = _with_x_ray_sources(found, segment, zone)
     found = {
         name: values if name in ("ra", "dec") else values.astype(np.float32)
         for name, values in found.items()
@@ -105,3 +107,10 @@ def _with_central_stars(found: Stars) -> Stars:
         name: np.concatenate([[star[name] for star in central], column])
         for name, column in found.items()
     }
+
+
+def _with_x_ray_sources(found: Stars, segment: int, zone: int) -> Stars:
+    """Add the few that shine in X-rays, at the end: they are points, and stay where they are."""
+    few = x_ray_sources((segment, segment), (zone, zone))
+    few |= dict.fromkeys(("fwhm", "pmra", "pmdec"), np.zeros(few["ra"].size))
+    return {name: np.concatenate([column, few[name]]) for name, column in found.items()}

@@ -22,8 +22,10 @@ BRIGHT, FAINT = "rassbsc", "rassfsc"
 #: What makes a source bright, or a source at all: count rate, source photons and likelihood of
 #: detection (Voges et al. 1999, A&A 349, 389; 2000, IAU Circ. 7432).
 _BRIGHT, _FAINT = (0.05, 15, 15.0), (0.0, 6, 7.0)
-_CELL = 1.5  # arcminutes: radius in which a detection is judged ...
-_SHARE = 0.6  # ... and share of a point's photons in it
+_CELL = 1.0  # arcminutes: radius in which a detection is judged ...
+#: ... and share of a point's photons in it: more than the half within 68 arcseconds, because the
+#: survey's software knows which photons fell near the axis, where the image is sharp.
+_SHARE = 0.6
 _EXTRACTION = 300  # arcseconds: radius in which photons are counted
 _SYSTEMATIC = 6.0  # arcseconds
 _WIDTH = 50.0  # arcseconds: standard deviation of a point's photons

@@ -265,6 +265,12 @@ MUTATIONS = {
         '"meta.id;instr"',
         (("HEASARC image search", "changed", "field SIA_instrument"),),
     ),
+    "unit of a source's column": Mutation(
+        "archives/heasarc/columns.csv",
+        "rassbsc,exposure,int,s,",
+        "rassbsc,exposure,int,d,",
+        (("ROSAT sources", "changed", "field exposure"),),
+    ),
     "renamed column of links": Mutation(
         "protocols/datalink.py",
         'Field("local_semantics"',

@@ -68,6 +68,12 @@ QUESTIONS = (
         VOTable(Row({"name": "Crab Nebula", "detector": "ACIS-S"}, cells=("status", "type"))),
         {"RA": "83.63321", "DEC": "22.01446", "SR": "0.02", "VERB": "2"},
     ),
+    Question(
+        "ROSAT sources",
+        "https://heasarc.gsfc.nasa.gov/xamin/vo/cone?showoffsets&table=rassbsc",
+        VOTable(Row({"name": "1RXS J0534*"}, largest="count_rate")),
+        {"RA": "83.63321", "DEC": "22.01446", "SR": "0.1", "VERB": "2"},
+    ),
     Question("ROSAT folder", _HEASARC_BUCKET, documents.listing, listing_query(_ROSAT)),
     Question(
         "ROSAT file",

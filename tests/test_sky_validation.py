@@ -25,7 +25,7 @@ def seen() -> sky.Comparison:
     tile = sky.tiles()[0]
     with fits.open(ensure(tile)) as hdus:
         pixels = hdus[0].section[1800:2050, 1500:1750]
-    return sky.compare(pixels, measure(tile, sky.tiles()), "W1", (1500, 1800), 0.3)
+    return sky.compare({"W1": pixels}, measure(tile, sky.tiles()), "W1", (1500, 1800))
 
 
 def bright(seen: sky.Comparison, low: float, high: float) -> np.ndarray:
@@ -41,8 +41,9 @@ def test_photutils_finds_the_bright_sources_of_the_catalogue(seen):
 def test_the_magnitudes_agree_within_their_errors(seen):
     chosen = bright(seen, 9, 14) & seen.found
     assert abs(np.median(seen.difference[chosen])) < 0.02
-    faint = bright(seen, 14, 15) & seen.found
-    assert abs(np.median(seen.difference[faint])) < 0.05
+    middle, scatter, error, _ = sky.statistic(seen, 14, 16)
+    assert abs(middle) < 0.05
+    assert 0.5 < error / scatter < 1.5  # few sources
 
 
 def test_the_places_agree_to_a_tenth_of_a_pixel(seen):
@@ -68,6 +69,17 @@ def test_the_whole_middle_of_a_tile_agrees(number):
     assert abs(np.median(seen.difference[bright(seen, 9, 14) & seen.found])) < 0.01
     assert abs(np.nanmedian(seen.east)) < 0.1
     assert abs(np.nanmedian(seen.north)) < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("band", "faintest"), [("W1", 16), ("W2", 15.5)])
+def test_errors_tell_the_scatter_and_medians_are_right_down_to_the_faint(band, faintest):
+    seen = sky.measured(sky.tiles()[0], band)
+    for low, high in ((10, 12), (12, 13), (13, 14), (14, 15), (15, faintest)):
+        middle, scatter, error, share = sky.statistic(seen, low, high)
+        assert abs(middle) < 0.05
+        assert 0.65 < error / scatter < 1.3  # 0.7 would be that of two measurements as good
+        assert share > 0.75
 
 
 @pytest.mark.slow

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from photutils.detection import DAOStarFinder
 from photutils.psf import MoffatPSF, PSFPhotometry, SourceGrouper
 from scipy.ndimage import binary_dilation
 
-from replica.archives.irsa.allwise import BANDS, PIXEL
+from replica.archives.irsa.allwise import BANDS, PIXEL, SIZE
 from replica.archives.irsa.source_photometry import measure
 from replica.holdings import Product, select
 from replica.simulation.photometry import neighbours
@@ -30,6 +32,9 @@ from replica.storage.cache import ensure
 _MATCH = 2.0
 _BORDER = 20  # pixels
 _BLANK = 15  # pixels around saturated ones that are left out
+_WIDTH = BANDS["W1"].fwhm / (PIXEL * 3600)  # FWHM of a star in W1, W2 and W3, pixels
+_THRESHOLD = 4.5  # of the finder, in a pixel's noise
+_CLOSEST = 3.0  # pixels between stars
 
 
 @dataclass(frozen=True)
@@ -61,89 +66,97 @@ def tiles() -> list[Product]:
     return select(archive="irsa", collection="wise_allwise", kind="int", band="W1")
 
 
-def fit(pixels: np.ndarray, background: float, fwhm: float, threshold: float) -> Table:
-    """Find stars on an image and fit a Moffat profile to each, close ones together.
+def find(images: Mapping[str, np.ndarray]) -> Table:
+    """Find stars on images of the same sky, all added, as AllWISE's detection does.
 
     Parameters
     ----------
-    pixels : ndarray
-        The image; blank pixels and those around them are left out.
-    background : float
-        Level of the sky.
-    fwhm : float
-        Of a star, pixels.
-    threshold : float
-        Of the finder, in the image's unit.
+    images : mapping of str to ndarray
+        By band, less the level of the sky; blank pixels, and those around them, are 0.
+
+    Returns
+    -------
+    Table
+        Places in pixels, ``x`` and ``y``.
     """
-    mask = binary_dilation(np.isnan(pixels), iterations=_BLANK)
-    above = np.where(mask, 0, pixels - background).astype(float)
-    fitted, left = _fit_once(above, mask, fwhm, threshold)
-    # What is left between the stars is the sky.
-    fitted, _ = _fit_once(above - np.median(left[~mask]), mask, fwhm, threshold)
-    return fitted[np.isfinite(fitted["x_fit"]) & (fitted["flux_fit"] > 0)]
-
-
-def _fit_once(
-    above: np.ndarray, mask: np.ndarray, fwhm: float, threshold: float
-) -> tuple[Table, np.ndarray]:
-    """The fits, and the image without them."""
+    scaled = [pixels / BANDS[band].noise for band, pixels in images.items()]
     finder = DAOStarFinder(
-        threshold=threshold,
-        fwhm=fwhm / 2,  # finds what stands close to others
+        threshold=_THRESHOLD,
+        fwhm=_WIDTH,
         sharpness_range=(-10, 10),
         roundness_range=(-10, 10),
+        # By default photutils keeps the brightest peak within 2.5 FWHM, where AllWISE has more.
+        min_separation=_CLOSEST,
     )
-    found = finder(above, mask=mask)
-    start = Table({"x": found["x_centroid"], "y": found["y_centroid"], "flux": found["flux"]})
-    alpha = fwhm / 2 / np.sqrt(2 ** (1 / MOFFAT_BETA) - 1)
+    found = finder(np.sum(scaled, axis=0) / np.sqrt(len(scaled)))
+    return Table({"x": found["x_centroid"], "y": found["y_centroid"]})
+
+
+def fit(above: np.ndarray, mask: np.ndarray, places: Table) -> Table:
+    """Fit a Moffat profile to the stars at some places, close ones together.
+
+    Parameters
+    ----------
+    above : ndarray
+        The image less the level of its sky.
+    mask : ndarray of bool
+        Pixels to leave out.
+    places : Table
+        As of `find`.
+    """
     photometry = PSFPhotometry(
-        MoffatPSF(alpha=alpha, beta=MOFFAT_BETA),
-        (7, 7),
-        grouper=SourceGrouper(min_separation=fwhm),
+        MoffatPSF(alpha=_WIDTH / 2 / np.sqrt(2 ** (1 / MOFFAT_BETA) - 1), beta=MOFFAT_BETA),
+        (9, 9),
+        grouper=SourceGrouper(min_separation=1.5 * _WIDTH),
         aperture_radius=4,
+        xy_bounds=_MATCH,
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "One or more fit", AstropyUserWarning)
-        fitted = photometry(above, mask=mask, init_params=start)
-        left = photometry.make_residual_image(above, psf_shape=(41, 41))
-    return fitted, left
+        photometry(above, mask=mask, init_params=places)
+        left = photometry.make_residual_image(above, psf_shape=(61, 61))
+        # What is left between the stars is the sky.
+        fitted = photometry(above - np.median(left[~mask]), mask=mask, init_params=places)
+    return fitted[np.isfinite(fitted["x_fit"]) & (fitted["flux_fit"] > 0)]
 
 
 def compare(
-    pixels: np.ndarray,
+    images: Mapping[str, np.ndarray],
     columns: dict[str, np.ndarray],
     band: str,
     corner: tuple[int, int],
-    threshold: float,
 ) -> Comparison:
     """Compare a part of an image with the catalogue.
 
     Parameters
     ----------
-    pixels : ndarray
-        The part.
+    images : mapping of str to ndarray
+        The part in the bands, of one width of stars, in which stars are looked for.
     columns : dict of str to ndarray
         Of the catalogue: those of `replica.archives.irsa.source_photometry.measure`.
     band : str
-        Such as W1.
+        Of the images, the one in which fluxes are measured.
     corner : tuple of int
         Column and row of its first pixel in the whole image, from 0.
-    threshold : float
-        See `fit`.
     """
-    facts = BANDS[band]
-    fitted = fit(pixels, facts.background, facts.fwhm / (PIXEL * 3600), threshold)
+    blank = np.any([np.isnan(pixels) for pixels in images.values()], axis=0)
+    mask = binary_dilation(blank, iterations=_BLANK)
+    above = {
+        name: np.where(mask, 0, pixels - BANDS[name].background).astype(float)
+        for name, pixels in images.items()
+    }
+    fitted = fit(above[band], mask, find(above))
     x, y = (np.asarray(fitted[f"{axis}_fit"], float) for axis in "xy")
     fluxes = np.asarray(fitted["flux_fit"], float)
     own_x, own_y = (columns[f"w{axis}"] - 1 - corner[n] for n, axis in enumerate("xy"))
-    height, width = pixels.shape
+    height, width = mask.shape
     key = band.lower()
     inside = _within(own_x, own_y, width, height) & (columns[f"{key}snr"] > 2)
     own_x, own_y = own_x[inside], own_y[inside]
     nearest, distance = _nearest(own_x, own_y, x, y)
     found = distance < _MATCH
     magnitude = columns[f"{key}mpro"][inside]
-    theirs = facts.zero_magnitude - 2.5 * np.log10(fluxes)
+    theirs = BANDS[band].zero_magnitude - 2.5 * np.log10(fluxes)
     return Comparison(
         magnitude,
         columns[f"{key}sigmpro"][inside],
@@ -176,14 +189,15 @@ def _nearest(
 
 
 def measured(tile: Product, band: str, size: int = 700) -> Comparison:
-    """Compare a square in the middle of a tile's image with the catalogue."""
-    (image,) = select(obs_id=tile.obs_id, kind="int", band=band)
-    with fits.open(ensure(image)) as hdus:
-        first = (hdus[0].header["NAXIS1"] - size) // 2
-        part = slice(first, first + size)
-        pixels = hdus[0].section[part, part]
-    threshold = 1.2 * BANDS[band].noise
-    return compare(pixels, measure(tile, tiles()), band, (first, first), threshold)
+    """Compare a square in the middle of a tile's images with the catalogue: W1 or W2."""
+    first = (SIZE - size) // 2
+    part = slice(first, first + size)
+    images = {}
+    for each in ("W1", "W2"):
+        (image,) = select(obs_id=tile.obs_id, kind="int", band=each)
+        with fits.open(ensure(image)) as hdus:
+            images[each] = hdus[0].section[part, part]
+    return compare(images, measure(tile, tiles()), band, (first, first))
 
 
 def overlap(one: Product, other: Product, half: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -207,13 +221,21 @@ def overlap(one: Product, other: Product, half: int = 40) -> tuple[np.ndarray, n
 
 
 def main(path: str) -> None:
-    """Draw the figure: differences and completeness against magnitude, W1 and W2."""
+    """Draw the figure: differences, their scatter over the error, and completeness, W1 and W2."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(2, 2, figsize=(9, 6.5), sharex="col", layout="constrained")
+    figure, axes = plt.subplots(
+        3,
+        2,
+        figsize=(9, 8),
+        height_ratios=(2, 1.2, 1.2),
+        sharex=True,
+        sharey="row",
+        layout="constrained",
+    )
     for column, band in zip(axes.T, ("W1", "W2"), strict=True):
         _draw(column, measured(tiles()[0], band), band)
     figure.suptitle("AllWISE tile 0830p227 (simulated data): photutils beside the catalogue")
@@ -221,42 +243,44 @@ def main(path: str) -> None:
 
 
 def _draw(axes: np.ndarray, seen: Comparison, band: str) -> None:
-    above, below = axes
+    above, between, below = axes
     above.plot(seen.magnitude, seen.difference, ".", ms=2, color="0.6", rasterized=True)
-    edges = np.arange(7.5, 17.6, 0.5)
+    edges = np.arange(8.5, 17.6, 0.5)
     centres = (edges[1:] + edges[:-1]) / 2
-    number = np.digitize(seen.magnitude, edges) - 1
-    middle = [_statistic(seen, number == n) for n in range(centres.size)]
-    above.errorbar(
-        centres,
-        [m for m, *_ in middle],
-        [s for _, s, _ in middle],
-        fmt="o",
-        ms=4,
-        color="C3",
-        label="median and scatter",
-    )
-    above.step(centres, [e for *_, e in middle], where="mid", color="C0", label="catalogue's error")
-    above.set(ylim=(-0.6, 0.8), ylabel="photutils − catalogue (mag)")
+    bins = [statistic(seen, low, high) for low, high in pairwise(edges)]
+    middle, scatter, error, share = np.array(bins).T
+    above.errorbar(centres, middle, scatter, fmt="o", ms=4, color="C3", label="median and scatter")
+    above.step(centres, error, where="mid", color="C0", label="catalogue's error")
+    above.set(ylim=(-0.8, 0.8), ylabel="photutils − catalogue (mag)", title=band)
     above.legend(fontsize=8, loc="upper left")
-    listed = [
-        seen.found[number == n].mean() if (number == n).any() else np.nan
-        for n in range(centres.size)
-    ]
-    below.plot(centres, listed, "o-")
+    between.plot(centres, scatter / error, "o-", color="C3")
+    between.axhline(np.sqrt(2), color="0.4", ls="--", label="√2: two measurements as good")
+    between.set(ylim=(0, 2.4), ylabel="scatter / error")
+    between.legend(fontsize=8, loc="lower left")
+    below.plot(centres, share, "o-")
     below.set(ylim=(0, 1.05), ylabel="share that photutils finds", xlabel=f"{band} (mag)")
 
 
-def _statistic(seen: Comparison, chosen: np.ndarray) -> tuple[float, float, float]:
-    """Median, scatter by the median deviation, and the catalogue's median error."""
+def statistic(seen: Comparison, low: float, high: float) -> tuple[float, float, float, float]:
+    """Compare the sources between two magnitudes.
+
+    Returns
+    -------
+    tuple of float
+        Median difference, scatter by the median deviation, the catalogue's median error, all in
+        magnitudes, and the share that photutils finds; NaN if it finds fewer than eight.
+    """
+    chosen = (seen.magnitude >= low) & (seen.magnitude < high)
     values = seen.difference[chosen & seen.found]
-    if values.size < 5:
-        return np.nan, np.nan, np.nan
+    if values.size < 8:
+        return np.nan, np.nan, np.nan, np.nan
     middle = float(np.median(values))
+    scatter = float(1.4826 * np.median(np.abs(values - middle)))
     return (
         middle,
-        float(1.4826 * np.median(np.abs(values - middle))),
+        scatter,
         float(np.nanmedian(seen.error[chosen])),
+        float(seen.found[chosen].mean()),
     )
 
 

@@ -34,6 +34,10 @@ _RESOLVED = 7.4 / _ARCSECONDS
 #: Light of brighter sources at a source's place, in units of its own peak, in which it is no peak.
 _OUTSHONE = 0.4
 _REACH = 9.0  # pixels from which light of others enters a fit
+#: Integral of the square of two profiles' overlap, over that of the overlap, which is the noise
+#: area.  Integrated numerically for the Moffat profile; 1/2 for Gaussians.
+_SQUARED = 0.44
+_BESIDE = 40  # pixels beside a tile from which sources are taken
 _GLARE = 18.0  # pixels from which a bright source can hide a faint one
 #: Relative error that no measurement goes below: the smallest errors in the real catalogue are
 #: 0.02 magnitudes.
@@ -42,6 +46,7 @@ _FLOOR = 0.02
 _SHARED = 0.1
 #: Share of the light of hidden sources that is not known to be theirs; an assumption.
 _HIDDEN = 0.5
+_STANDS_OUT = 4.0  # signal to noise of a source that is not merely part of the haze
 _DETECTED = 5.0  # signal to noise that a source has in one band at least
 _SPIKE = 3.0  # pixels from the middle of a spike
 #: Share of a remnant's surface brightness by which its structure misleads a fit; an assumption.
@@ -107,8 +112,9 @@ def measure(tile: Product, tiles: Iterable[Product]) -> Columns:
     drawn = sources_on((SIZE, SIZE), wcs)
     seen = _seen(drawn)
     errors = _errors(seen, wcs)
+    # What hides in a source's light is in it already: confusion is not drawn once more.
     flux = seen.light + rng.standard_normal(seen.light.shape) * errors
-    reported = np.sqrt(errors**2 + seen.confusion**2 + (_FLOOR * seen.light) ** 2)
+    reported = np.hypot(errors, seen.confusion)
     snr = flux / reported
     ra, dec = wcs.all_pix2world(seen.x, seen.y, 0)
     on_tile = (np.minimum(seen.x, seen.y) > 0) & (np.maximum(seen.x, seen.y) < SIZE - 1)
@@ -130,7 +136,8 @@ def _seen(drawn: Drawn) -> Seen:
     )
     noise = np.array([_noise(band) for band in BANDS.values()])[:, None]
     brightness = (flux / noise).max(axis=0)
-    kept = (np.minimum(x, y) > -40) & (np.maximum(x, y) < SIZE + 40) & (brightness > 0.8)
+    kept = (np.minimum(x, y) > -_BESIDE) & (np.maximum(x, y) < SIZE + _BESIDE)
+    kept &= brightness > 0.8
     x, y, flux, brightness = x[kept], y[kept], flux[:, kept], brightness[kept]
     host = merged(x, y, brightness, _RESOLVED)
     one, other, distance = neighbours(x, y, _GLARE)
@@ -143,7 +150,7 @@ def _seen(drawn: Drawn) -> Seen:
     lost = host[other] == one
     light = flux + _added(one[lost], (flux[:, other] * overlap)[:, lost], x.size)
     alone = host == np.arange(x.size)
-    strong = (light / noise).max(axis=0) > 4
+    strong = (light / noise).max(axis=0) > _STANDS_OUT
     listed = alone & ~outshone & strong
     haze, glow = (
         _added(one[kind], (flux[:, other] * overlap)[:, kind], x.size)
@@ -161,7 +168,7 @@ def _seen(drawn: Drawn) -> Seen:
     fitted = 1 + np.bincount(one[together], minlength=x.size)
     mixed = _added(one[together], ((flux[:, other] * overlap)[:, together]) ** 2, x.size)
     confusion = np.sqrt(
-        haze[:, listed].var(axis=1, keepdims=True)
+        _variance(flux[:, brightness <= _STANDS_OUT])
         + (_SHARED**2 * mixed + (_HIDDEN * glow) ** 2)[:, listed]
     )
     motion = tuple(part[kept][listed] for part in (drawn.pmra, drawn.pmdec))
@@ -173,6 +180,15 @@ def _seen(drawn: Drawn) -> Seen:
         confusion,
         fitted[listed],
     )
+
+
+def _variance(flux: np.ndarray) -> np.ndarray:
+    """Variance of a profile fit to the light of sources all over a tile, shape (bands, 1).
+
+    By Campbell's theorem: the sum of the squares of what each gives to fits at all places.
+    """
+    areas = [_SQUARED * noise_area(band.fwhm / _ARCSECONDS) for band in BANDS.values()]
+    return (np.array(areas) * np.sum(flux**2, axis=1) / (SIZE + 2 * _BESIDE) ** 2)[:, None]
 
 
 def _outshone(
@@ -204,8 +220,9 @@ def _noise(band: Band) -> float:
 
 
 def _errors(seen: Seen, wcs: WCS) -> np.ndarray:
-    """Errors of the fluxes in DN: noise of the sky, structure of a remnant."""
-    errors = np.repeat([[_noise(band)] for band in BANDS.values()], seen.x.size, axis=1)
+    """Errors of the fluxes in DN: noise of the sky, the floor, structure of a remnant."""
+    noise = np.array([[_noise(band)] for band in BANDS.values()])
+    errors = np.hypot(noise, _FLOOR * seen.light)
     for centre, area, fluxes in _REMNANTS:
         x, y = wcs.all_world2pix(*centre, 0)
         inside = np.hypot(seen.x - x, seen.y - y) * _ARCSECONDS < np.sqrt(area / np.pi) * 1.2

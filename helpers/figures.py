@@ -319,9 +319,10 @@ def _publish(figure: Figure, alt: str, draw: Callable[[Figure], bytes]) -> None:
     """Record the alt text and, where IPython runs, send the picture with it."""
     _require(isinstance(alt, str) and alt.strip(), "say in alt what there is to see")
     alt = alt.strip()
-    figure.set_label(alt)
     if simulated():
         _say_simulated(figure)
+        alt = f"Simulated data. {alt}"
+    figure.set_label(alt)
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is None:
         return

@@ -32,6 +32,8 @@ from helpers.figures import COLOUR_MAP, NO_COUNTS, NO_DATA, STRETCHES, show_figu
 
 PULSAR = SkyCoord(83.63322, 22.01447, unit="deg")
 ALT = 'A ring of filaments around a <bright> core, with "stars".'
+#: What it becomes where the replica answers, as in these tests.
+SAID = f"Simulated data. {ALT}"
 
 
 def sky_wcs(axes: str = "RA---TAN DEC--TAN", scale: float = 1.375, angle: float = 0.0) -> WCS:
@@ -263,7 +265,16 @@ def test_texts_do_not_overlap_and_are_within_the_figure(shape, scale, angle, mon
 def test_title_is_shown_and_alt_text_recorded():
     axes = show(title="AllWISE W1")
     assert axes.get_title().startswith("AllWISE W1")
-    assert axes.figure.get_label() == ALT
+    assert axes.figure.get_label() == SAID
+
+
+@pytest.mark.parametrize(("simulated", "said"), [(True, SAID), (False, ALT)])
+def test_alt_text_says_simulated_of_simulated_data_alone(simulated, said, monkeypatch):
+    monkeypatch.setattr("helpers.figures.simulated", lambda: simulated)
+    assert show(title="AllWISE W1").figure.get_label() == said
+    figure = Figure()
+    show_figure(figure, alt=ALT)
+    assert figure.get_label() == said
 
 
 def test_any_figure_needs_alt_text():
@@ -335,8 +346,8 @@ def executed() -> nbformat.NotebookNode:
 def test_notebook_shows_a_figure_once_with_its_alt_text(executed, cell):
     [output] = executed.cells[cell].outputs
     assert output.output_type == "display_data"
-    assert output.metadata["image/png"]["alt"] == ALT
-    assert output.data["text/plain"] == ALT
+    assert output.metadata["image/png"]["alt"] == SAID
+    assert output.data["text/plain"] == SAID
 
 
 def test_picture_of_noise_stays_below_300_kb(executed):
@@ -355,7 +366,7 @@ def test_picture_keeps_its_colours(executed):
 
 def test_alt_text_reaches_the_page(executed):
     page, _ = HTMLExporter(template_name="classic").from_notebook_node(executed)
-    escaped = ALT.replace("<", "&lt;").replace(">", "&gt;")
+    escaped = SAID.replace("<", "&lt;").replace(">", "&gt;")
     quoted = escaped.replace('"', "&quot;")
     assert page.count(f"alt='{escaped}'") + page.count(f'alt="{quoted}"') == 2
 

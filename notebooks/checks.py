@@ -197,6 +197,25 @@ def check_growth(growth: Any) -> str:
     return _not_yet("divide the later radius by the earlier one, both in arcsec, and subtract 1")
 
 
+def check_ring(radius: Any) -> str:
+    """Check the radius of Cassiopeia A's ring of dust in arcsec, within 15 percent.
+
+    Published: 95, of the ejecta that the reverse shock heats (Gotthelf et al. 2001, ApJ 552, L39).
+    """
+    found, published, pixel = _number(radius), 95.0, 1.375
+    if found is None:
+        return _not_yet("radius must be a single number, in arcsec")
+    if abs(found / published - 1) < 0.15:
+        return "Right: the ring is where the shock wave that runs inwards has heated the dust."
+    if abs(found * pixel / published - 1) < 0.15:
+        return _not_yet("that is in pixels of the image; convert it to arcsec")
+    if abs(found * 60 / published - 1) < 0.15:
+        return _not_yet("that is in arcmin; convert it to arcsec")
+    if abs(found / 2 / published - 1) < 0.15:
+        return _not_yet("that is the diameter; give the radius")
+    return _not_yet("take the mean of the pixels in each ring, not their sum, around centre")
+
+
 def check_events_inside(inside: Mapping[int, Any], distance: np.ndarray) -> str:
     """Check the number of events within 1, 3 and 5 arcmin; distance in arcmin."""
     if not isinstance(inside, Mapping) or set(inside) != {1, 3, 5}:
@@ -411,6 +430,7 @@ CHECKS: Sequence[Callable[..., str]] = (
     check_rate,
     check_asymmetry,
     check_growth,
+    check_ring,
     check_events_inside,
     check_hard_fraction,
     check_silent_cuts,

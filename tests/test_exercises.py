@@ -185,6 +185,7 @@ CASES = {
         [..., asymmetry(135, 315), asymmetry(45, 225), 1.0],
     ),
     "check_growth": ((), 0.201, [..., 3.88, 0.002, -0.2]),
+    "check_ring": ((), 92.5, [..., 92.5 / 1.375, 92.5 / 60, 185.0]),
     "check_events_inside": (
         (DISTANCE,),
         INSIDE,

@@ -258,9 +258,17 @@ def changed_notebook() -> NotebookNode:
 
 def test_the_notebook_knows_the_same_of_both_objects() -> None:
     source = "\n".join(cell.source for cell in code_cells(changed_notebook()))
-    tables = [line for line in source.splitlines() if '"Crab Nebula":' in line]
-    assert len(tables) == 3
-    assert all('"Cassiopeia A":' in line and line.endswith("}[name]") for line in tables)
+    tables = re.findall(r"^\w+ = (\{[^{}]*\})\[name\]$", source, re.MULTILINE)
+    assert len(tables) == source.count("[name]") == source.count('"Crab Nebula":')
+    assert all('"Crab Nebula":' in table and '"Cassiopeia A":' in table for table in tables)
+
+
+def test_no_figure_of_the_notebook_speaks_of_one_object_alone() -> None:
+    source = "\n".join(cell.source for cell in code_cells(changed_notebook()))
+    titles = re.findall(r"(?:alt=|suptitle\(|set_title\(|title=)(f?\".*)", source)
+    of_the_object = [title for title in titles if "Crab" in title or "Cassiopeia" in title]
+    assert of_the_object == []
+    assert source.count('alt=f"{name}') == source.count("alt=") == 3
 
 
 @pytest.mark.slow

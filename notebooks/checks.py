@@ -282,9 +282,10 @@ def check_spectral_index(
     steps = fluxes["r"] / fluxes["W1"], frequency["r"] / frequency["W1"]
     right = np.log(steps[0]) / np.log(steps[1])
     if abs(found - right) < 0.02:
-        return "Right: from the infrared to the optical the flux density falls."
+        way = "falls" if right < 0 else "rises"
+        return f"Right: from the infrared to the optical the flux density {way}."
     if abs(found + right) < 0.02:
-        return _not_yet("the sign is wrong: r has the higher frequency and the lower flux")
+        return _not_yet("the sign is wrong: divide r by W1 in both ratios")
     return _not_yet("divide the logarithm of the fluxes' ratio by that of the frequencies'")
 
 
@@ -295,7 +296,8 @@ def check_half_radius(radius: Any, stamp: Cutout, target: SkyCoord) -> str:
         return _not_yet("half_radius must be a single number, in arcmin")
     rows, columns = np.indices(stamp.data.shape)
     distance = target.separation(stamp.wcs.pixel_to_world(columns, rows)).arcmin
-    light = stamp.data - np.median(stamp.data[distance > 3.6])
+    image = np.nan_to_num(stamp.data)  # saturated pixels, as `growth` in the notebook has them
+    light = image - np.median(image[distance > 3.6])
     within = [light[distance < limit].sum() for limit in np.linspace(0.1, 3.5, 35)]
     right = float(np.interp(0.5, np.array(within) / within[-1], np.linspace(0.1, 3.5, 35)))
     if abs(found / right - 1) < 0.05:

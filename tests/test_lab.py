@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import shutil
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import jupytext
 import pytest
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
@@ -13,6 +17,7 @@ from nbformat.sign import MemorySignatureStore, NotebookNotary
 from replicas import ROOT
 
 from helpers import figures
+from tools import open_lab
 from tools.notebook_files import NOTEBOOKS, is_notebook, sources
 from tools.open_lab import FIRST_PAGE, write_settings
 
@@ -40,6 +45,29 @@ def test_the_first_page_is_there_and_links_to_every_notebook() -> None:
     assert not is_notebook(page)
     for source in sources([]):
         assert f"({source.name})" in page.read_text(encoding="utf-8")
+
+
+def test_the_first_page_opens_without_a_question() -> None:
+    """A page without a kernel opens with a dialog, over what the reader shall click."""
+    page = jupytext.read(NOTEBOOKS / FIRST_PAGE)
+    assert page.metadata["kernelspec"]["name"] == "python3"
+    assert [cell.cell_type for cell in page.cells] == ["markdown"]
+
+
+def test_no_worker_is_left_beside_jupyterlab(tmp_path: Path) -> None:
+    def make() -> None:
+        pool = ProcessPoolExecutor(1)
+        pool.submit(int).result()
+        pool.shutdown(wait=False)
+
+    left: list[list[BaseProcess]] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(open_lab, "make_data", make)
+        patch.setattr(open_lab, "SETTINGS", tmp_path / "overrides.json")
+        patch.setenv("ARCHIVES", "replica")
+        patch.setattr("os.execv", lambda *_: left.append(multiprocessing.active_children()))
+        open_lab.main([])
+    assert left == [[]]
 
 
 def test_settings_of_others_are_kept(tmp_path: Path) -> None:

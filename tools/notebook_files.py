@@ -59,8 +59,9 @@ def sources(names: list[str]) -> list[Path]:
 
 
 def is_notebook(path: Path) -> bool:
-    """Whether a markdown file is a notebook: its front matter names a kernel."""
-    return "\nkernelspec:" in path.read_text(encoding="utf-8")
+    """Whether a markdown file is a notebook: its front matter names a kernel, which runs cells."""
+    text = path.read_text(encoding="utf-8")
+    return "\nkernelspec:" in text and "\n```{code-cell}" in text
 
 
 def pair_of(source: Path) -> Path:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -32,9 +33,16 @@ def main(options: list[str]) -> None:
     os.environ.setdefault("ARCHIVES", "replica")
     if os.environ["ARCHIVES"] == "replica":
         make_data()
+        _wait_for_workers()
     write_settings(SETTINGS)
     command = [sys.executable, "-m", "jupyterlab", str(NOTEBOOKS)]
     os.execv(sys.executable, [*command, f"--LabApp.default_url=/lab/tree/{FIRST_PAGE}", *options])
+
+
+def _wait_for_workers() -> None:
+    """Let what made the data end: JupyterLab, in this process's place, would keep it for ever."""
+    for worker in multiprocessing.active_children():
+        worker.join()
 
 
 def write_settings(file: Path) -> None:

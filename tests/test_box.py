@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -62,6 +63,22 @@ def test_another_python_is_refused_in_a_sentence(project: Path, tmp_path: Path) 
     )
     assert done.returncode == 1
     assert "This box is for Python " + ".".join(map(str, sys.version_info[:2])) in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("step", "accepted"),
+    [((0, 0, 0), True), ((0, 0, 1), True), ((0, 0, -1), False), ((0, 1, 0), False)],
+)
+def test_earlier_releases_are_refused_and_later_ones_accepted(
+    project: Path, step: tuple[int, ...], accepted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packages of a box may need a release of Python, as those of 3.11.7 are none for 3.11.2."""
+    [code] = re.findall(r'"\$PYTHON" -c \'(.*)\'', (project / "install.sh").read_text())
+    version = tuple(map(sum, zip(sys.version_info[:3], step, strict=True)))
+    monkeypatch.setattr("sys.version_info", (*version, "final", 0))
+    with pytest.raises(SystemExit) as ended:
+        exec(code, {})
+    assert (ended.value.code == 0) == accepted
 
 
 def test_a_recording_that_is_none_gives_no_box(tmp_path: Path) -> None:

@@ -35,8 +35,10 @@ INSTALL = """\
 set -e
 cd "$(dirname "$0")"
 PYTHON=${{PYTHON:-python3}}
-if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info[:2] != {version})'; then
-    echo "This box is for Python {python} on {machine}. Type: PYTHON=python{python} sh install.sh"
+# The packages are those for this release: some refuse an earlier one of the same series.
+if ! "$PYTHON" -c 'import sys; sys.exit(not {version} <= sys.version_info[:3] < {end})'; then
+    echo "This box is for Python {python}, from {release} on, on {machine}."
+    echo "Type: PYTHON=python{python} sh install.sh"
     exit 1
 fi
 "$PYTHON" -m venv .venv
@@ -108,10 +110,12 @@ def _write_project(folder: Path) -> None:
         else:
             shutil.copy(ROOT / name, folder)
     shutil.copy(ROOT / LOCK, folder)
-    version = sys.version_info[:2]
+    version = sys.version_info[:3]
     install = INSTALL.format(
         version=version,
-        python=".".join(map(str, version)),
+        end=(version[0], version[1] + 1),
+        python=".".join(map(str, version[:2])),
+        release=".".join(map(str, version)),
         machine=f"{platform.system()} {platform.machine()}",
         lock=LOCK,
     )

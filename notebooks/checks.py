@@ -413,6 +413,58 @@ def check_stack_contrast(ratio: Any, w1: np.ndarray, w3: np.ndarray) -> str:
     return _not_yet("add up the pixels near the middle, above the median of the outer rows")
 
 
+def check_failed_row(stored: Any) -> str:
+    """Check what a store says of three rows, one of which lies outside of its image."""
+    if not (hasattr(stored, "stamps") and hasattr(stored, "failed")):
+        return _not_yet("stored_few must be what store_cutouts returns")
+    if stored.stamps + stored.failed != 3:
+        return _not_yet("the table has three rows; give them a store of their own")
+    if stored.failed == 0:
+        return _not_yet("no row failed; the third must lie outside of its image")
+    if stored.failed > 1:
+        return _not_yet("only the third row may fail; leave the others as they are")
+    return "Right: a row that fails does not stop the others, and the table says why it failed."
+
+
+def check_tail(tail: Any, longer: bytes) -> str:
+    """Check the last 2880 bytes of a file of which `longer` are the last bytes, and more."""
+    if not isinstance(tail, bytes):
+        return _not_yet("tail must be bytes, such as the content of an answer")
+    if tail == longer[-2880:]:
+        return "Right: one request, without asking for the size first."
+    if len(tail) > 2880:
+        return _not_yet("that is more than a block; the header Range asks for a part")
+    if len(tail) < 2880:
+        return _not_yet("that is less than a block of 2880 bytes")
+    return _not_yet("those are 2880 other bytes; bytes=-2880 counts from the end")
+
+
+def check_exposure(exposure: Any, published: float, intervals: float) -> str:
+    """Check the mean exposure of a field beside its header's and the sum of its intervals, s."""
+    found = _number(exposure)
+    if found is None:
+        return _not_yet("exposure must be a single number, in seconds")
+    if abs(found / published - 1) < 0.25:
+        return "Right: minutes, because the telescope scanned the sky and soon moved on."
+    if abs(found / intervals - 1) < 0.25:
+        return _not_yet("that is the sum of the intervals; take the mean of the exposure map")
+    return _not_yet("take the mean of all pixels of the map, which are in seconds")
+
+
+def check_copies(copies: Any, filters: Iterable[Any], uris: Mapping[str, Any]) -> str:
+    """Check how many products of each filter have a copy; `uris` are those of the r band."""
+    if not isinstance(copies, Mapping):
+        return _not_yet("copies must be a dictionary from filter to number")
+    if {str(name) for name in copies} != {str(name) for name in filters}:
+        return _not_yet("its keys are the filters of all five stacks")
+    right, number = sum(uri is not None for uri in uris.values()), copies["r"]
+    if number == len(uris) and number != right:
+        return _not_yet("that counts all products; leave out those whose address is None")
+    if number != right:
+        return _not_yet("count the addresses of each stack's products that are not None")
+    return "Right: ask before you read, because not every product has a copy."
+
+
 def _decodes(decode: Callable[[bytes], bytes], data: bytes) -> bool:
     try:
         decode(data)
@@ -445,4 +497,8 @@ CHECKS: Sequence[Callable[..., str]] = (
     check_times_read,
     check_egress,
     check_stack_contrast,
+    check_failed_row,
+    check_tail,
+    check_exposure,
+    check_copies,
 )

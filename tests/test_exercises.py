@@ -149,6 +149,12 @@ def stars_on(peak: float) -> np.ndarray:
     )
 
 
+def rows_of(stamps: int, failed: int) -> SimpleNamespace:
+    return SimpleNamespace(stamps=stamps, failed=failed)
+
+
+LONGER = bytes(range(240)) * 12 + bytes(2880)
+
 #: Check, the arguments behind the answer, the solution, three typical wrong answers.
 CASES = {
     "check_block_sizes": (
@@ -237,6 +243,14 @@ CASES = {
         (stars_on(50.0), stars_on(5.0)),
         10.0,
         [..., 0.1, 2.5, "fainter"],
+    ),
+    "check_failed_row": ((), rows_of(2, 1), [..., rows_of(3, 0), rows_of(9_999, 1), rows_of(1, 2)]),
+    "check_tail": ((LONGER,), LONGER[-2880:], [..., LONGER, LONGER[-100:], LONGER[:2880]]),
+    "check_exposure": ((480.0, 14_711.0), 483.4, [..., 14_711.0, 483.4 * 512**2, 4.8]),
+    "check_copies": (
+        (["g", "r"], {"a": "s3://a", "b": "s3://b", "c": None}),
+        {"g": 2, "r": 2},
+        [..., {"g": 3, "r": 3}, {"r": 2}, {"g": 1, "r": 1}],
     ),
 }
 

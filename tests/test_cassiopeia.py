@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ from astroquery.heasarc import Heasarc
 from astroquery.ipac.irsa import Irsa
 from astroquery.mast import Observations
 from nbformat import NotebookNode
-from products import find, maker
+from products import find, made
 from tqdm import tqdm
 
 from replica.archives.irsa import allwise
@@ -36,12 +35,6 @@ FIRST, LAST = "acisf00114N004_cntr_img2.fits.gz", "acisf19606N002_cntr_img2.fits
 YEARS = 2019.36 - 2000.08
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Make a product once for all tests; called with the end of its key."""
-    return maker(tmp_path_factory.mktemp("products"))
-
-
 def polar(wcs: WCS, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Arcseconds from the centre of expansion, and position angles in degrees."""
     place = wcs.pixel_to_world(*np.indices(shape)[::-1])
@@ -49,7 +42,7 @@ def polar(wcs: WCS, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def first_image(made) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def first_image() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Counts of Chandra's image of 2000, radii and position angles of its pixels."""
     counts, header = fits.getdata(made(FIRST), header=True)
     return counts, *polar(WCS(header), counts.shape)
@@ -108,7 +101,7 @@ def test_streaks_of_the_jet_are_thin_and_straight(first_image) -> None:
     assert np.abs(np.diff(far)).mean() > 0.4 * far.mean()
 
 
-def test_the_neutron_star_is_a_point_at_its_place(made) -> None:
+def test_the_neutron_star_is_a_point_at_its_place() -> None:
     counts, header = fits.getdata(made(FIRST), header=True)
     place = SkyCoord("23h23m27.943s +58d48m42.51s")  # Fesen et al. 2006
     x, y = WCS(header).world_to_pixel(place)
@@ -119,7 +112,7 @@ def test_the_neutron_star_is_a_point_at_its_place(made) -> None:
     assert near.max() > 4 * np.median(near)
 
 
-def test_the_remnant_expands_as_published(made) -> None:
+def test_the_remnant_expands_as_published() -> None:
     """The ring of 2019 fits that of 2000, 0.2 % larger for each year."""
     images = []
     for ending in (FIRST, LAST):
@@ -137,7 +130,7 @@ def test_the_remnant_expands_as_published(made) -> None:
 # In the infrared and in the optical
 
 
-def test_the_dust_glows_with_the_published_flux(made) -> None:
+def test_the_dust_glows_with_the_published_flux() -> None:
     with fits.open(made("3513p590_ac51-w4-int-3.fits")) as hdus:
         wcs = WCS(hdus[0].header)
         x, y = (round(float(v)) for v in wcs.world_to_pixel(CENTRE))
@@ -228,7 +221,7 @@ def test_places_outside_the_known_zones_are_refused() -> None:
 # ROSAT's survey
 
 
-def test_rosat_shows_an_extended_source_at_its_place(made) -> None:
+def test_rosat_shows_an_extended_source_at_its_place() -> None:
     plain = unlzw3.unlzw(made("rs930739n00_bas.fits.Z").read_bytes())
     with fits.open(io.BytesIO(plain)) as hdus:
         events = hdus["STDEVT"]

@@ -49,7 +49,7 @@ def lay_out(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     shutil.copytree(ROOT / "site", folder)
-    for picture in ("crab.jpg", "sky.png"):
+    for picture in ("crab.jpg", "mosaic.png", "sky.png"):
         shutil.copy(ROOT / "docs" / picture, folder)
     for page in _PAGES:
         text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
-"""``python -m validation.sky FIGURE``: photutils measures simulated images; a figure compares.
+"""``python -m validation.sky FOLDER``: figures that judge the simulated AllWISE images.
 
-What an independent program finds on AllWISE images, beside the catalogue that the replica serves.
+What photutils, an independent program, finds on them, beside the catalogue that the replica serves;
+and two neighbouring tiles side by side.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
+from photutils.background import Background2D, MedianBackground
 from photutils.detection import DAOStarFinder
 from photutils.psf import MoffatPSF, PSFPhotometry, SourceGrouper
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, map_coordinates
 
 from replica.archives.irsa.allwise import BANDS, PIXEL, SIZE
 from replica.archives.irsa.source_photometry import measure
@@ -34,6 +36,10 @@ _BORDER = 20  # pixels
 _BLANK = 15  # pixels around saturated ones that are left out
 _WIDTH = BANDS["W1"].fwhm / (PIXEL * 3600)  # FWHM of a star in W1, W2 and W3, pixels
 _THRESHOLD = 4.5  # of the finder, in a pixel's noise
+#: Tiles whose overlap is drawn.
+_NEIGHBOURS = ("0830p227", "0847p227")
+_ROUNDS = 3  # each finds two thirds of the sky that the one before left
+_BOX = 50  # pixels of the squares in which the sky is measured
 _CLOSEST = 3.0  # pixels between stars
 
 
@@ -111,12 +117,17 @@ def fit(above: np.ndarray, mask: np.ndarray, places: Table) -> Table:
         aperture_radius=4,
         xy_bounds=_MATCH,
     )
+    median = MedianBackground()
+    sky = np.zeros_like(above)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "One or more fit", AstropyUserWarning)
-        photometry(above, mask=mask, init_params=places)
-        left = photometry.make_residual_image(above, psf_shape=(61, 61))
-        # What is left between the stars is the sky.
-        fitted = photometry(above - np.median(left[~mask]), mask=mask, init_params=places)
+        for _ in range(_ROUNDS):
+            photometry(above - sky, mask=mask, init_params=places)
+            left = photometry.make_residual_image(above - sky, psf_shape=(61, 61))
+            # What is left between the stars is the sky, less what the fits took for stars.
+            box = Background2D(left, _BOX, mask=mask, filter_size=3, bkg_estimator=median)
+            sky += box.background
+        fitted = photometry(above - sky, mask=mask, init_params=places)
     return fitted[np.isfinite(fitted["x_fit"]) & (fitted["flux_fit"] > 0)]
 
 
@@ -200,31 +211,100 @@ def measured(tile: Product, band: str, size: int = 700) -> Comparison:
     return compare(images, measure(tile, tiles()), band, (first, first))
 
 
-def overlap(one: Product, other: Product, half: int = 40) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pixels around the middle of the overlap of two tiles in one row, from each.
+def pair(band: str) -> tuple[Product, Product]:
+    """Return the images of two neighbouring tiles, the western one first."""
+    one, other = (
+        select(obs_id=tile.obs_id, kind="int", band=band)[0]
+        for tile in sorted(tiles(), key=lambda tile: tile.ra)
+        if tile.obs_id[:8] in _NEIGHBOURS
+    )
+    return one, other
 
-    Their grids differ, so those of the other are taken by the nearest pixel.
+
+def overlap(
+    one: Product, other: Product, half: tuple[int, int] = (160, 40)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pixels around the middle between two tiles in one row, from each.
+
+    Their grids differ: the other's are interpolated between its four nearest pixels.
+
+    Parameters
+    ----------
+    one, other : Product
+        Images of the tiles, the one on whose grid the pixels are first.
+    half : tuple of int
+        Half the rows and half the columns.  The tiles overlap over 150 columns.
+
+    Returns
+    -------
+    tuple of ndarray
+        Both of the same shape; NaN where an image does not reach.
     """
-    middle = (one.ra + other.ra) / 2, (one.dec + other.dec) / 2
-    parts = []
-    grid = None
-    for tile in (one, other):
-        with fits.open(ensure(tile)) as hdus:
-            wcs = WCS(hdus[0].header)
-            if grid is None:
-                x, y = (round(float(value)) for value in wcs.all_world2pix(*middle, 0))
-                rows, columns = np.mgrid[y - 4 * half : y + 4 * half, x - half : x + half]
-                grid = wcs.all_pix2world(columns, rows, 0)
-            x, y = np.rint(wcs.all_world2pix(*grid, 0)).astype(int)
-            parts.append(hdus[0].data[y, x])
+    with fits.open(ensure(one)) as first, fits.open(ensure(other)) as second:
+        wcs = WCS(first[0].header)
+        x, y = wcs.all_world2pix((one.ra + other.ra) / 2, (one.dec + other.dec) / 2, 0)
+        grid = np.mgrid[-half[0] : half[0], -half[1] : half[1]]
+        rows, columns = grid[0] + round(float(y)), grid[1] + round(float(x))
+        beyond = WCS(second[0].header).all_world2pix(*wcs.all_pix2world(columns, rows, 0), 0)
+        here = [rows, columns], [beyond[1], beyond[0]]
+        parts = [
+            map_coordinates(hdus[0].data, place, order=1, cval=np.nan)
+            for hdus, place in zip((first, second), here, strict=True)
+        ]
     return parts[0], parts[1]
 
 
-def main(path: str) -> None:
-    """Draw the figure: differences, their scatter over the error, and completeness, W1 and W2."""
+def step(band: str) -> tuple[float, float]:
+    """Measure how much two tiles differ in level where they overlap.
+
+    Returns
+    -------
+    tuple of float
+        Median difference, and its scatter over squares of 40 pixels, in the noise of a pixel.
+    """
+    one, other = overlap(*pair(band), (640, 40))
+    squares = ((one - other) / BANDS[band].noise).reshape(32, 40, 2, 40).swapaxes(1, 2)
+    levels = np.nanmedian(squares.reshape(64, -1), axis=1)
+    return float(np.nanmedian(squares)), float(levels.std())
+
+
+def mosaic(band: str, half: tuple[int, int] = (160, 320)) -> np.ndarray:
+    """Return pixels on both sides of a seam: each from the tile whose border is farther away."""
+    one, other = overlap(*pair(band), half)
+    # East is left: there begins the other tile.
+    return np.where(np.arange(2 * half[1]) < half[1], other, one)
+
+
+def main(folder: str) -> None:
+    """Draw both figures."""
     import matplotlib
 
     matplotlib.use("Agg")
+    draw_comparison(Path(folder) / "sky.png")
+    draw_mosaic(Path(folder) / "mosaic.png")
+
+
+def draw_mosaic(path: Path) -> None:
+    """Draw the sky on both sides of the seam between two tiles, in each band."""
+    from matplotlib import pyplot as plt
+    from PIL import Image
+
+    figure, axes = plt.subplots(2, 2, figsize=(9, 5.4), layout="constrained")
+    for panel, band in zip(axes.flat, BANDS, strict=True):
+        pixels = mosaic(band) - BANDS[band].background
+        high = 20 * BANDS[band].noise
+        shown = np.arcsinh(4 * np.clip(pixels / high, -0.15, 1))
+        panel.imshow(shown, origin="lower", cmap="gray", interpolation="nearest")
+        panel.set_title(band, loc="left")
+        panel.set(xticks=[320], xticklabels=["seam"], yticks=[])
+    figure.suptitle("AllWISE tiles 0847p227 and 0830p227 side by side (simulated data)")
+    figure.savefig(path, dpi=100)
+    # Few levels of grey: noise takes much room.
+    Image.open(path).convert("RGB").quantize(32, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def draw_comparison(path: Path) -> None:
+    """Draw differences, their scatter over the error, and completeness, in W1 and W2."""
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(
@@ -285,4 +365,4 @@ def statistic(seen: Comparison, low: float, high: float) -> tuple[float, float, 
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2] or [str(Path("docs") / "sky.png")])
+    main(*sys.argv[1:2] or ["docs"])

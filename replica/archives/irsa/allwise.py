@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from replica.holdings import Product
 from replica.protocols.geometry import separation
 from replica.simulation import cassiopeia
 from replica.simulation.fits_files import header_of, write_gzip
-from replica.simulation.noise import fractal, generator
+from replica.simulation.noise import fractal, generator, sample
 from replica.simulation.photometry import noise_area
 from replica.simulation.render import add_stars, add_template
 from replica.simulation.sky import PULSAR, nebula
@@ -29,6 +30,7 @@ _SPAN = {"W1": 193.5, "W2": 193.5, "W3": 5.0, "W4": 5.0}
 #: Noise of a star's flux over that of as many pixels with noise of their own: `_background`
 #: averages two by two.
 SHARED_NOISE = 2.0
+_CLOUD_CELLS = SIZE // 9
 _STEP = 1.0  # arcseconds: pixel of the remnants' templates
 _REACH = 1.2  # degrees: half the diagonal of a tile, and the half of a template
 
@@ -137,11 +139,30 @@ def _background(product: Product, band: Band) -> np.ndarray:
     noise *= np.float32(band.noise / 2)
     pairs = noise[1:] + noise[:-1]
     image = pairs[:, 1:] + pairs[:, :-1]
-    clouds = fractal(rng, 455, (3, 6, 12, 24)) * np.float32(0.4 * band.noise)
-    clouds -= clouds.mean()  # else the tiles of a mosaic would differ in level
+    clouds = _clouds(product) * np.float32(0.4 * band.noise)
     image += np.float32(band.background)
     image += np.repeat(np.repeat(clouds, 9, axis=0), 9, axis=1)
     return image
+
+
+def _clouds(product: Product) -> np.ndarray:
+    """Faint clouds on each 9 by 9 pixels, unit variance: where tiles overlap, the same on both.
+
+    They repeat after the width of a tile, so that all tiles are at the level of their band.
+    """
+    row, column = np.mgrid[4:SIZE:9, 4:SIZE:9]
+    ra, dec = wcs_of(product).all_pix2world(column, row, 0)
+    # One cosine for ten degrees of declination: the tiles of a mosaic must agree.
+    across = ra * np.cos(np.radians(10 * np.floor(product.dec / 10) + 5))
+    north, east = (angle / (9 * PIXEL) % _CLOUD_CELLS for angle in (dec, across))
+    return sample(_cloud_template(product.band), north, east)
+
+
+@lru_cache(maxsize=4)
+def _cloud_template(band: str) -> np.ndarray:
+    rng = generator("allwise clouds", band)
+    clouds = fractal(rng, _CLOUD_CELLS, (3, 6, 12, 24))
+    return np.pad(clouds - clouds.mean(), (0, 1), mode="wrap")
 
 
 def _uncertainty(product: Product) -> np.ndarray:

@@ -1,10 +1,11 @@
-"""Which AllWISE sources have an object of Pan-STARRS: by the list of sources, and by a match.
+"""``python -m validation.sky_match``: which AllWISE sources have an object of Pan-STARRS.
 
 A program that matches the two catalogues must find what the list behind both says.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -12,7 +13,10 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
+from replica.archives.irsa.source_photometry import measure
+from replica.archives.mast.ps1_objects import objects, skycells
 from replica.simulation.stars import Stars, catalogue
+from validation.sky import tiles
 
 #: How far apart the two places of a source may be, arcseconds.
 RADIUS = 1.5
@@ -73,6 +77,20 @@ def match(sources: SkyCoord, objects: SkyCoord) -> Match:
     )
 
 
+def main(field: float = 0.15) -> None:
+    """Print a row for each skycell: the sources within `field` degrees of its centre."""
+    columns = [measure(tile, tiles()) for tile in tiles()]
+    ra, dec = (np.concatenate([each[axis] for each in columns]) for axis in ("ra", "dec"))
+    every = SkyCoord(ra, dec, unit="deg")
+    for name, skycell in skycells().items():
+        centre = SkyCoord(skycell.ra, skycell.dec, unit="deg")
+        found = objects((name,))
+        near = every[every.separation(centre).deg < field]
+        row = match(near, SkyCoord(found["ra"], found["dec"], unit="deg"))
+        shares = f"{row.expected:.3f} {row.found:.3f} +- {row.error:.3f} {row.chance:.3f}"
+        sys.stdout.write(f"{name} {row.sources} {shares}\n")
+
+
 def _share(sources: SkyCoord, objects: SkyCoord) -> float:
     _, distance, _ = sources.match_to_catalog_sky(objects)
     return float(np.mean(distance.arcsec < RADIUS))
@@ -121,3 +139,7 @@ def _normal(value: np.ndarray) -> np.ndarray:
     """Chance that a normal number is smaller."""
     steps = np.linspace(-8, 8, 641)
     return np.interp(value, steps, [NormalDist().cdf(step) for step in steps])
+
+
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,9 @@ _GLARING = 0.8
 _HALO, _SPIKES = 0.02, 0.012  # shares of the star's light in its profile
 _HALO_SIZE, _SPIKE_SIZE, _SPIKE_WIDTH = 45.0, 55.0, 1.8  # pixels
 _REACH = 320  # pixels
+_SPIKE_REACH = (
+    15.0  # pixels: farther from its middle, a spike is less than the last bit of the halo
+)
 
 
 def add_glare(image: np.ndarray, wcs: WCS, band: str, flux_of_zero: float) -> None:
@@ -27,7 +30,9 @@ def add_glare(image: np.ndarray, wcs: WCS, band: str, flux_of_zero: float) -> No
     limit = flux_of_zero * 10 ** (-0.4 * faintest)
     flux = flux_of_zero * 10 ** (-0.4 * drawn.magnitude[band])
     steps = np.arange(-_REACH, _REACH + 1, dtype=np.float32)
-    right, down = (axis.ravel() for axis in np.meshgrid(steps, steps))
+    right, down = np.meshgrid(steps, steps)
+    round_ = np.hypot(right, down) < _REACH + 1
+    right, down = right[round_], down[round_]
     turn = np.radians(45) + ecliptic_angle(wcs)
     for at_x, at_y, light in zip(drawn.x, drawn.y, flux, strict=True):
         column, row = np.rint(at_x), np.rint(at_y)
@@ -45,8 +50,9 @@ def _glare(dx: np.ndarray, dy: np.ndarray, turn: float) -> np.ndarray:
     norm = _SPIKES / (4 * _SPIKE_SIZE * _SPIKE_WIDTH * np.sqrt(2 * np.pi))
     one, other = dx * cos + dy * sin, dy * cos - dx * sin
     for along, across in ((one, other), (other, one)):
-        fading = np.exp(-np.abs(along) / _SPIKE_SIZE)
-        light += norm * fading * np.exp(-0.5 * (across / _SPIKE_WIDTH) ** 2)
+        near = np.flatnonzero(np.abs(across) < _SPIKE_REACH)
+        fading = np.exp(-np.abs(along[near]) / _SPIKE_SIZE)
+        light[near] += norm * fading * np.exp(-0.5 * (across[near] / _SPIKE_WIDTH) ** 2)
     return light * np.clip((_REACH - radius) / 20, 0, 1)
 
 

@@ -169,7 +169,8 @@ def check_images(ask: Ask, archive: str, place: tuple[float, float], size: float
         rows, name = holdings("irsa", kind="int"), "sia_url"
         body = ask(f"{IRSA}/ibe/sia/wise/allwise/p3am_cdd", params)
     else:
-        rows, name = holdings("heasarc", collection="chanmaster"), "SIA_title"
+        products = holdings("heasarc", collection="chanmaster")
+        rows, name = [row for row in products if row["kind"] != "evt2"], "SIA_title"
         body = ask(f"{HEASARC}/xamin/vo/sia", params | {"table": "chanmaster"})
     expected = Counter(
         row["key"].rpartition("/")[2].removesuffix(".gz")

@@ -6,8 +6,11 @@ import re
 import runpy
 import textwrap
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -15,7 +18,9 @@ from astropy.io import fits
 from replicas import ROOT, file_server
 
 from helpers import Transfer
-from helpers.transfer.advice import Advice
+from helpers.transfer.advice import Advice, one_by_one
+from helpers.transfer.callers import Caller
+from helpers.transfer.record import Record, RemoteFile
 from replica.holdings import select
 from replica.storage.cache import ensure
 
@@ -442,6 +447,22 @@ def test_a_good_way_is_left_in_peace(way: str, run: Callable[..., Ran], long_fil
     ran = run(GOOD[way], LONG=long_file)
     assert ran.transfer.requests > 0
     assert list(map(str, ran.transfer.advice())) == []
+
+
+@pytest.mark.parametrize(("threads", "in_turn"), [(1, True), (6, False)])
+def test_requests_in_turn_are_those_of_one_thread(threads: int, in_turn: bool) -> None:
+    def request(_number: int) -> Record:
+        meeting.wait()  # each thread has its own, however quick another one is
+        record = Record("GET", "https://a.org/b", Caller(), RemoteFile("https://a.org/b"))
+        record.answer(200, {})
+        return record
+
+    meeting = Barrier(threads)
+    with ThreadPoolExecutor(threads) as pool:
+        records = sorted(pool.map(request, range(6)), key=lambda record: record.began)
+    for earlier, later in pairwise(records):
+        earlier.ended = later.began
+    assert one_by_one(records) == in_turn
 
 
 def test_a_read_from_another_region_is_named(

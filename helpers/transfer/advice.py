@@ -141,9 +141,11 @@ def received(records: Iterable[Record]) -> int:
 
 
 def one_by_one(records: Sequence[Record]) -> bool:
-    """Whether nearly each request was sent after the one before had ended."""
+    """Whether nearly each request was sent after the one before had ended, by the same thread."""
     pairs = list(pairwise(records))
-    waits = sum(later.began >= earlier.ended for earlier, later in pairs)
+    waits = sum(
+        later.began >= earlier.ended and later.thread == earlier.thread for earlier, later in pairs
+    )
     return bool(pairs) and waits >= 0.8 * len(pairs)
 
 

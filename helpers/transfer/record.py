@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -135,11 +136,13 @@ class Record:
         Bytes of the body so far.
     began, first, ended : float
         Clock readings: sent, head of the answer, last piece of the body; 0 if it never came.
+    thread : int
+        Number of the thread that sent it.
     """
 
     def __init__(self, method: str, url: str, caller: Caller, file: RemoteFile) -> None:
         self.method, self.url, self.caller, self.file = method, url, caller, file
-        self.host = host_of(url)
+        self.host, self.thread = host_of(url), threading.get_ident()
         self.opening = opening.get()
         self.began, self.first, self.ended = time.perf_counter(), 0.0, 0.0
         self.start: int | None = None

@@ -28,7 +28,7 @@ from helpers.bulk.positions import pixels_of
 from helpers.bulk.targets import RaDec
 from helpers.remote import http
 from helpers.remote.fits_cache import FIRST_READ, remote_fits
-from helpers.remote.link import Answer, Link, link_to
+from helpers.remote.link import ENOUGH, Answer, Link, link_to
 from helpers.remote.sparse_file import merge
 from helpers.wcs import celestial_wcs, pixel_of
 
@@ -160,6 +160,31 @@ def test_tiles_are_read_once(kind: str) -> None:
             assert same(outcome, cutout(f"{base}/a.fits", position, SIDE))
     assert read_twice(found) == 0
     assert union(found) <= len(file.data)
+
+
+def test_a_link_that_nobody_used_is_measured_before_much_is_asked_for() -> None:
+    file, may_answer, asked = VersionedFile(plain(3000), (ETAG,)), threading.Event(), []
+
+    def answer(request: Request) -> list[bytes]:
+        start, stop = request.range_of(len(file.data)) or (0, 0)
+        if start >= FIRST_READ:
+            asked.append(stop - start)
+            may_answer.wait(30)
+        return file(request)
+
+    with odd_server(answer) as base:
+        targets = [(f"{base}/a.fits", each) for each in places(file.data, 300)]
+        found: list[object] = []
+        reading = threading.Thread(
+            target=lambda: found.extend(cutouts(targets, SIDE, progress=False))
+        )
+        reading.start()
+        time.sleep(1)
+        assert ENOUGH <= sum(asked) < ENOUGH + PIECE
+        may_answer.set()
+        reading.join()
+    assert sum(asked) > 2 * ENOUGH
+    assert all(isinstance(each, Cutout) for each in found)
 
 
 def test_a_file_of_which_most_is_wanted_is_read_in_large_pieces() -> None:
@@ -420,6 +445,14 @@ def test_a_link_is_known_by_its_answers(latency: float, bandwidth: float) -> Non
 
 def test_small_answers_say_nothing_of_the_bandwidth() -> None:
     assert link(0.03, 1e9, size=300).bandwidth == 50e6
+
+
+def test_small_answers_do_not_make_a_known_bandwidth_unknown() -> None:
+    known = link(0.03, 5e6)
+    for answer in answers(0.03, 1e9, number=200, size=300):
+        known.record(answer)
+    assert known.measured
+    assert known.bandwidth == pytest.approx(5e6)
 
 
 def test_answers_at_the_same_time_share_the_link() -> None:

@@ -13,6 +13,7 @@ from helpers.bulk.shared_image import Outcome, SharedImage, Task
 from helpers.bulk.targets import Target, Wanted, by_file, failure
 from helpers.remote.cancellation import cancellable_threads, first_done
 from helpers.remote.http import FileChangedError
+from helpers.remote.link import ENOUGH, Link
 
 #: Threads of a batch: they wait for the network most of the time.
 THREADS = 32
@@ -58,6 +59,14 @@ def cut_here(
         yield from _Batch(pool, threads, targets, wanted).run()
 
 
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A task that is under way, and how many bytes it reads."""
+
+    opened: _Open
+    size: int
+
+
 class _Batch:
     def __init__(
         self, pool: ThreadPoolExecutor, threads: int, targets: Iterable[Target], wanted: Wanted
@@ -65,7 +74,7 @@ class _Batch:
         self._pool, self._threads, self._wanted = pool, threads, wanted
         self._waiting = deque(map(_Group, by_file(targets)))
         self._open: deque[_Open] = deque()
-        self._running: dict[Future[Any], _Open | _Group] = {}
+        self._running: dict[Future[Any], _Read | _Group] = {}
 
     def run(self) -> Iterator[Outcome]:
         while self._start() or self._running:
@@ -88,17 +97,25 @@ class _Batch:
             make = partial(SharedImage, group.targets, self._wanted, self._threads)
             self._running[self._pool.submit(make)] = group
             return True
-        while self._open:
-            task = next(self._open[0].tasks, None)
-            if task is not None:
-                self._running[self._pool.submit(task)] = self._open[0]
+        for _ in range(len(self._open)):
+            opened = self._open.popleft()
+            if self._must_wait(opened.image.link):
+                self._open.append(opened)
+            elif task := next(opened.tasks, None):
+                self._running[self._pool.submit(task.run)] = _Read(opened, task.size)
                 # In turn, so that all are read at the same pace.
-                self._open.rotate(-1)
+                self._open.append(opened)
                 return True
-            self._open.popleft()
-        return bool(self._waiting) and self._start_one()
+        return bool(self._waiting) and len(self._open) < OPEN_IMAGES and self._start_one()
 
-    def _finish(self, future: Future[Any], source: _Open | _Group) -> Iterator[Outcome]:
+    def _must_wait(self, link: Link | None) -> bool:
+        """Whether as much is under way as measures a link: which gaps to read follows from it."""
+        if link is None or link.measured:
+            return False
+        reads = [each for each in self._running.values() if isinstance(each, _Read)]
+        return sum(each.size for each in reads if each.opened.image.link is link) >= ENOUGH
+
+    def _finish(self, future: Future[Any], source: _Read | _Group) -> Iterator[Outcome]:
         try:
             result = future.result()
         except FileChangedError as error:
@@ -113,11 +130,11 @@ class _Batch:
             else:
                 yield from result
 
-    def _again(self, source: _Open | _Group, error: FileChangedError) -> list[Outcome]:
+    def _again(self, source: _Read | _Group, error: FileChangedError) -> list[Outcome]:
         """Begin anew with a file that was replaced; what was remembered of it is forgotten."""
-        group, left = source.group if isinstance(source, _Open) else source, _left(source)
-        if isinstance(source, _Open) and source in self._open:
-            self._open.remove(source)
+        group, left = source.opened.group if isinstance(source, _Read) else source, _left(source)
+        if isinstance(source, _Read) and source.opened in self._open:
+            self._open.remove(source.opened)
         if group.again:
             return [(target.number, error) for target in left]
         if left:
@@ -125,5 +142,5 @@ class _Batch:
         return []
 
 
-def _left(source: _Open | _Group) -> Sequence[Target]:
-    return source.image.give_up() if isinstance(source, _Open) else source.targets
+def _left(source: _Read | _Group) -> Sequence[Target]:
+    return source.opened.image.give_up() if isinstance(source, _Read) else source.targets

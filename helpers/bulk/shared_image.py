@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from helpers.bulk.bands import decode
 from helpers.bulk.pieces import pieces
@@ -20,7 +20,7 @@ from helpers.remote.chunks import Chunk
 from helpers.remote.fits_file import RemoteFitsFile, reading
 from helpers.remote.fits_io import open_file
 from helpers.remote.http import FileChangedError
-from helpers.remote.link import link_to
+from helpers.remote.link import Link, link_to
 from helpers.wcs import celestial_axes
 
 if TYPE_CHECKING:
@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 
 #: A cutout, or why there is none, and its number in the batch.
 Outcome = tuple[int, "Cutout | ArchiveAccessError"]
-Task = Callable[[], "list[Outcome]"]
+
+
+class Task(NamedTuple):
+    """What any thread may do, which returns what is ready then; and how many bytes it reads."""
+
+    run: Callable[[], list[Outcome]]
+    size: int = 0
+
+
 #: Stamps that are cut at once out of a file whose bytes are here.
 AT_ONCE = 32
 
@@ -51,6 +59,8 @@ class SharedImage:
         Outcomes of the targets that this image cannot give.
     stamps : list of Stamp
         The others, by their first byte.
+    link : Link or None
+        The way to the file's server; None for a local file.
 
     Raises
     ------
@@ -60,6 +70,7 @@ class SharedImage:
 
     def __init__(self, targets: Sequence[Target], wanted: Wanted, parallel: int) -> None:
         self._file = open_file(targets[0].location)
+        self.link = self._link()
         self._parallel = parallel
         self._lock = Lock()
         self.failed: list[Outcome] = []
@@ -69,6 +80,9 @@ class SharedImage:
             self._axes = celestial_axes(image.header)
             self._dtype = _stored_dtype(image)
             self.stamps = self._plan(image, targets, wanted)
+
+    def _link(self) -> Link | None:
+        return link_to(self._file.name) if isinstance(self._file, RemoteFitsFile) else None
 
     def _plan(self, image: Any, targets: Sequence[Target], wanted: Wanted) -> list[Stamp]:
         wcs = self._source.wcs
@@ -118,26 +132,25 @@ class SharedImage:
         return ranges[np.argsort(ranges[:, 0], kind="stable")]
 
     def tasks(self) -> Iterator[Task]:
-        """Yield what there is to do, each for any thread; it returns what is ready then."""
+        """Yield what there is to do."""
         # All stamps of a local file, and those of compressed tiles that are empty.
         here = [stamp for stamp in self.stamps if not len(stamp.ranges)]
         self.stamps = [stamp for stamp in self.stamps if len(stamp.ranges)]
         for first in range(0, len(here), AT_ONCE):
-            yield partial(self._cut_here, here[first : first + AT_ONCE])
-        if isinstance(self._file, RemoteFitsFile):
-            yield from self._tasks_of(self._file)
+            yield Task(partial(self._cut_here, here[first : first + AT_ONCE]))
+        if isinstance(self._file, RemoteFitsFile) and self.link:
+            yield from self._tasks_of(self._file, self.link)
 
-    def _tasks_of(self, file: RemoteFitsFile) -> Iterator[Task]:
+    def _tasks_of(self, file: RemoteFitsFile, link: Link) -> Iterator[Task]:
         import numpy as np
 
         ranges, known = self.ranges(), file.beginning.stop
         self._bounds = np.array([(each.first, each.last) for each in self.stamps]).reshape(-1, 2)
         if len(ranges) and ranges[0, 0] < known:
-            yield partial(self._take_beginning, file)
+            yield Task(partial(self._take_beginning, file))
             ranges = np.maximum(ranges[ranges[:, 1] > known], known)
-        gap = partial(link_to(file.name).merge_gap, self._parallel)
-        for start, stop in pieces(ranges, gap):
-            yield partial(self._read, file, start, stop)
+        for start, stop in pieces(ranges, partial(link.merge_gap, self._parallel)):
+            yield Task(partial(self._read, file, start, stop), stop - start)
 
     def _take_beginning(self, file: RemoteFitsFile) -> list[Outcome]:
         """Cut what is known from the first read; make sure that it still holds."""

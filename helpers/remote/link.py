@@ -13,7 +13,7 @@ LATENCY, BANDWIDTH = 0.030, 50e6
 #: What a request costs beside the waiting, seconds: this program and the server work on it.
 #: Measured on two cores: 300 to 450 small requests a second with 32 at once.
 REQUEST_COST = 0.0015
-#: Answers that are remembered of a server.
+#: Answers that are remembered of a server, and as many large ones.
 REMEMBERED = 64
 #: Only answers of this size, together at least so many bytes, say anything of the bandwidth.
 LARGE, ENOUGH = 2**17, 2**22
@@ -36,21 +36,30 @@ class Link:
 
     def __init__(self) -> None:
         self._answers: deque[Answer] = deque(maxlen=REMEMBERED)
+        # Apart, because many small answers must not make the bandwidth unknown again.
+        self._large: deque[Answer] = deque(maxlen=REMEMBERED)
 
     def record(self, answer: Answer) -> None:
         """Remember an answer."""
         self._answers.append(answer)
+        if answer.size >= LARGE:
+            self._large.append(answer)
 
     @property
     def latency(self) -> float:
         """Seconds until an answer begins, when nothing else is in its way."""
         # The least, because behind other answers the wait is for bandwidth.
-        return min((each.answered - each.began for each in self._known()), default=LATENCY)
+        return min((each.answered - each.began for each in list(self._answers)), default=LATENCY)
+
+    @property
+    def measured(self) -> bool:
+        """Whether the answers say what the bandwidth is."""
+        return sum(each.size for each in list(self._large)) >= ENOUGH
 
     @property
     def bandwidth(self) -> float:
         """Bytes a second that all answers under way brought together."""
-        large = [each for each in self._known() if each.size >= LARGE]
+        large = list(self._large)
         size = sum(each.size for each in large)
         seconds = covered((each.answered, each.ended) for each in large)
         return size / seconds if size >= ENOUGH and seconds > 0 else BANDWIDTH
@@ -59,13 +68,11 @@ class Link:
         """Return the gap, in bytes, below which two ranges are read faster as one.
 
         That is where the bytes between them take less time than a further request.  Of its
-        latency only a part counts, since `parallel` requests wait at the same time.
+        latency only a part counts, since `parallel` requests wait at the same time, and nothing
+        where the work on each takes longer than that.
         """
-        seconds = self.latency / parallel + REQUEST_COST
+        seconds = max(self.latency / parallel, REQUEST_COST)
         return min(int(seconds * self.bandwidth), MOST)
-
-    def _known(self) -> list[Answer]:
-        return list(self._answers)
 
 
 def covered(intervals: Iterable[tuple[float, float]]) -> float:

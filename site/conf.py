@@ -45,7 +45,9 @@ html_sidebars = {
     for page in (
         "index",
         "helpers",
+        "transfer",
         "replica",
+        "sky",
         "recordings",
         "offline_tests",
         "faults",

@@ -60,3 +60,23 @@ def test_no_mark_of_a_generated_part_is_left(site: Path) -> None:
 def test_the_search_finds_a_word_of_a_notebook(site: Path) -> None:
     index = (site / "searchindex.js").read_text(encoding="utf-8")
     assert re.search(r'"?lzw"?:', index)
+
+
+def test_a_page_without_neighbours_in_its_section_has_no_empty_sidebar(site: Path) -> None:
+    for name, text in pages(site).items():
+        sidebar = re.search(r'id="pst-primary-sidebar" class="([^"]*)".*?<main', text, re.DOTALL)
+        if sidebar and "hide-on-wide" not in sidebar[1]:
+            section = re.search(r"bd-docs-nav.*?</nav>", sidebar[0], re.DOTALL)
+            assert section, name
+            assert "toctree-l1" in section[0], name
+
+
+def test_hidden_cells_show_one_of_their_two_labels(site: Path) -> None:
+    style = (site / "_static" / "site.css").read_text(encoding="utf-8")
+    hidden = re.search(r"([^{}]*)\{ display: none; \}", style)
+    assert hidden
+    page = (site / "notebooks" / "irsa_allwise.html").read_text(encoding="utf-8")
+    labels = re.findall(r'<span class="(collapsed|expanded) admonition-title">', page)
+    assert sorted(set(labels)) == ["collapsed", "expanded"]
+    assert "details.hide[open] > summary > .collapsed" in hidden[1]
+    assert "details.hide:not([open]) > summary > .expanded" in hidden[1]

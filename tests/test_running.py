@@ -146,10 +146,11 @@ def test_a_budget_of_requests_and_bytes_holds(changes, said: str) -> None:
 
 
 def test_the_record_holds_what_its_description_says(tmp_path: Path) -> None:
-    write_record(tmp_path / "run.json", [result()], {"files": 2, "seconds": 1.5})
+    write_record(tmp_path / "run.json", [result()], {"files": 2, "seconds": 1.5}, 7.5)
     record = json.loads((tmp_path / "run.json").read_text())
     assert all(f"``{name}``" in run_record.__doc__ for name in record)
     assert record["source"] == "replica"
+    assert record["seconds"] == 7.5
     assert record["versions"]["astropy"]
     (item,) = record["notebooks"]
     assert item["sections"] == [

@@ -67,9 +67,10 @@ def _make_folder() -> None:
 
 
 def _run(paths: list[Path]) -> int:
+    began = time.monotonic()
     data = make_data() if os.environ["ARCHIVES"] == "replica" else {"files": 0, "seconds": 0}
     results = asyncio.run(run_all(paths, BUILD))
-    write_record(BUILD / "run.json", results, data)
+    write_record(BUILD / "run.json", results, data, time.monotonic() - began)
     (BUILD / "index.html").write_text(index_page(results), encoding="utf-8")
     sys.stdout.write(table(results))
     return 1 if any(result.failure for result in results) else 0

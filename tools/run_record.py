@@ -7,6 +7,7 @@ The record is one JSON object:
 ``source``     ``live`` or ``replica``
 ``machine``    system, processor and number of cores
 ``versions``   of Python and of every package that the notebooks require
+``seconds``    that all of it took on the clock: several notebooks run at a time
 ``data``       seconds that it took to make simulated data first, and how many files
 ``notebooks``  a list of `tools.execution.Result` as objects, sections included
 =============  =====================================================================
@@ -47,13 +48,16 @@ def over_budget(result: Result) -> str:
     )
 
 
-def write_record(path: Path, results: list[Result], data: Mapping[str, float]) -> None:
+def write_record(
+    path: Path, results: list[Result], data: Mapping[str, float], seconds: float
+) -> None:
     """Write the record of a run."""
     record = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "source": os.environ.get("ARCHIVES", "auto"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": versions(),
+        "seconds": round(seconds, 1),
         "data": data,
         "notebooks": [asdict(result) for result in results],
     }
@@ -70,12 +74,11 @@ def versions() -> dict[str, str]:
 def runtime_sentences(cold: Mapping, warm: Mapping) -> str:
     """Say how long the notebooks took, of the records of a first and a later run."""
     files, seconds = cold["data"]["files"], cold["data"]["seconds"]
-    first, later = (sum(item["seconds"] for item in run["notebooks"]) for run in (cold, warm))
     moved = sum(item["bytes"] for item in warm["notebooks"])
     return (
-        f"After that, the first `make run` takes {seconds + first:.0f} s, {seconds:.0f} s of which "
+        f"After that, the first `make run` takes {cold['seconds']:.0f} s, {seconds:.0f} s of which "
         f"it spends on making {files} files of simulated data. "
-        f"A later one takes {later:.0f} s and moves {moved / 1e6:.0f} MB "
+        f"A later one takes {warm['seconds']:.0f} s and moves {moved / 1e6:.0f} MB "
         f"({warm['machine']}, {warm['date'][:10]})."
     )
 

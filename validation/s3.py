@@ -33,6 +33,10 @@ _VARYING = (
 )
 
 
+#: Objects that requests show; of the others, listings show the folder alone, so moto's are empty.
+_SHOWN = (s3_requests.ROSAT, s3_requests.CHANDRA, s3_requests.LARGE)
+
+
 @dataclass(frozen=True)
 class S3:
     """One of the two: how it is asked."""
@@ -124,7 +128,7 @@ def _short(value: object) -> str:
 
 @cache
 def _moto() -> S3:
-    """Start moto in this process, with all of one bucket and a large object of another."""
+    """Start moto in this process, with all keys of one bucket and a large object of another."""
     from moto.server import ThreadedMotoServer
 
     # Its server writes a line for each request, and a traceback for what it cannot.
@@ -149,7 +153,10 @@ def _fill(url: str) -> None:
     products = select(bucket=s3_requests.BUCKET)
     products += select(bucket=s3_requests.LARGE_BUCKET, key=s3_requests.LARGE)
     for product in products:
-        _upload(client, product.bucket, product.key, ensure(product))
+        if product.key.startswith(_SHOWN):
+            _upload(client, product.bucket, product.key, ensure(product))
+        else:
+            client.put_object(Bucket=product.bucket, Key=product.key, ACL="public-read")
 
 
 def client_of(url: str) -> Any:

@@ -23,7 +23,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReplica
         yield replica
 
 
-@pytest.fixture(scope="module", params=["AllWISE", "Pan-STARRS"])
+@pytest.fixture(
+    scope="module", params=["AllWISE", pytest.param("Pan-STARRS", marks=pytest.mark.slow)]
+)
 def measured(request: pytest.FixtureRequest, running: RunningReplica) -> tuple[Any, list[dict]]:
     """A thousand stamps, and the requests that they took."""
     before = len(running.log.read_text().splitlines())

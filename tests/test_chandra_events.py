@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -35,6 +36,12 @@ def short(ending: str) -> Product:
     return replace(find(ending), exposure=60.0)
 
 
+@cache
+def events_of(ending: str) -> fits.HDUList:
+    """The events of that minute."""
+    return chandra_events.event_list(short(ending))
+
+
 def histogram(table: fits.BinTableHDU, binning: int) -> np.ndarray:
     """Image of the events around the middle, in pixels of so many sky pixels."""
     edges = 4096.5 + binning * (np.arange(SIZE + 1) - SIZE / 2)
@@ -44,7 +51,7 @@ def histogram(table: fits.BinTableHDU, binning: int) -> np.ndarray:
 @pytest.mark.parametrize("ending", DETECTORS)
 def test_binned_events_are_the_images(ending: str) -> None:
     product = short(ending)
-    events = chandra_events.event_list(product)["EVENTS"]
+    events = events_of(ending)["EVENTS"]
     full = chandra_images.counts(product, FULL_BINNING)
     assert len(events.data) == full.sum(dtype=int) > 5000
     np.testing.assert_array_equal(histogram(events, FULL_BINNING), full)
@@ -53,8 +60,8 @@ def test_binned_events_are_the_images(ending: str) -> None:
 
 @pytest.mark.parametrize(("ending", "chips"), DETECTORS.items())
 def test_events_are_in_order_within_the_good_times_on_the_chips(ending: str, chips) -> None:
-    with chandra_events.event_list(short(ending)) as hdus:
-        events, good = hdus["EVENTS"].data, hdus["GTI"].data
+    hdus = events_of(ending)
+    events, good = hdus["EVENTS"].data, hdus["GTI"].data
     assert np.all(np.diff(events["time"]) >= 0)
     assert good["START"][0] <= events["time"][0] < events["time"][-1] <= good["STOP"][-1]
     assert set(events[events.names[1]]) == chips

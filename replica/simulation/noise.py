@@ -97,7 +97,8 @@ def ridges(rng: np.random.Generator, size: int, knots: tuple[int, ...]) -> np.nd
     ndarray of float32, shape (size, size)
         About 1 on the largest ridges, 0 far from all; periodic.
     """
-    total, along = np.zeros((size, size), np.float32), np.float32(1)
+    total = np.zeros((size, size), np.float32)
+    along: np.ndarray = np.ones((size, size), np.float32)
     for power, count in enumerate(knots):
         crest = np.clip(1 - np.abs(octave(rng, size, count)) / 0.9, 0, 1) ** 3 * along
         total += np.float32(0.75**power) * crest

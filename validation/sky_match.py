@@ -14,6 +14,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from replica.archives.irsa.source_photometry import measure
+from replica.archives.mast.panstarrs import BANDS
 from replica.archives.mast.ps1_objects import objects, skycells
 from replica.simulation.stars import Stars, catalogue
 from validation.sky import tiles
@@ -22,10 +23,9 @@ from validation.sky import tiles
 RADIUS = 1.5
 #: Where the light of an AllWISE source comes from: half of its resolution, arcseconds.
 _BLEND = 3.7
-#: Depth of the stacks at 5 sigma for a star, AB magnitudes, and median seeing in arcseconds
-#: (Chambers et al. 2016, arXiv:1612.05560).
+#: Depth of the stacks at 5 sigma for a star, AB magnitudes (Chambers et al. 2016,
+#: arXiv:1612.05560).
 _DEPTHS = {"g": 23.3, "r": 23.2, "i": 23.1, "z": 22.3, "y": 21.4}
-_SEEING = {"g": 1.31, "r": 1.19, "i": 1.11, "z": 1.07, "y": 1.02}
 #: Shifts in arcseconds, for matches that are chance.
 _SHIFTS = (-60.0, -40.0, 40.0, 60.0)
 
@@ -129,7 +129,7 @@ def detected(listed: Stars) -> np.ndarray:
     missed = np.ones(listed["r"].size)
     for band, depth in _DEPTHS.items():
         # The light of a galaxy lies on more pixels, and so on more noise.
-        wider = np.hypot(1, listed["fwhm"] / _SEEING[band])
+        wider = np.hypot(1, listed["fwhm"] / BANDS[band].seeing)
         signal = 5 * 10 ** (-0.4 * (listed[band] - depth)) / wider
         missed *= _normal(5 - signal)
     return 1 - missed

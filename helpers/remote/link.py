@@ -60,9 +60,9 @@ class Link:
     def bandwidth(self) -> float:
         """Bytes a second that all answers under way brought together."""
         large = list(self._large)
-        size = sum(each.size for each in large)
         seconds = covered((each.answered, each.ended) for each in large)
-        return size / seconds if size >= ENOUGH and seconds > 0 else BANDWIDTH
+        known = self.measured and seconds > 0
+        return sum(each.size for each in large) / seconds if known else BANDWIDTH
 
     def merge_gap(self, parallel: int) -> int:
         """Return the gap, in bytes, below which two ranges are read faster as one.

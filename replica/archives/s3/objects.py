@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from replica.archives.s3.documents import error
 from replica.holdings import Product
+from replica.storage.cache import is_made
 from replica.storage.checksums import PART_SIZE, crc32, s3_etag
 from replica.storage.conditions import Version, unmet
 from replica.storage.file_response import (
@@ -49,6 +50,8 @@ def _head_before_file(request: Request, product: Product) -> Response | None:
     asks_more = any(name.startswith(("if-", "x-amz-checksum-mode")) for name in request.headers)
     if request.method != "HEAD" or asks_more or "partNumber" in request.query_params:
         return None
+    if is_made(product):
+        return None  # its ETag takes reading it, which must not hold up other requests
     known = facts(product)
     etag = {"etag": f'"{known.etag}"'} if known else {}
     return head_before_file(request, product, _MEDIA_TYPE, etag)

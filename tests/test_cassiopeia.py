@@ -302,7 +302,7 @@ def test_all_four_archives_find_it_by_name() -> None:
     assert set(stacks["target_name"]) == {"2453.067", "2453.077"}
     assert set(stacks["filters"]) == set("grizy")
     chandra = Heasarc.query_region("Cas A", catalog="chanmaster", radius=5 * u.arcmin)
-    assert set(chandra["obsid"]) == {"114", "1952", "4634", "19606"}
+    assert set(chandra["obsid"]) == {"114", "214", "1952", "4634", "19606"}
     fields = Heasarc.query_region("Cas A", catalog="rassmaster", radius=5 * u.deg)
     centres = SkyCoord(fields["ra"], fields["dec"], unit="deg")
     closest = fields[[int(place.separation(centres).argmin())]]

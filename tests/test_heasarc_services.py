@@ -232,7 +232,7 @@ def test_the_datalink_table_is_as_recorded_from_another_service_with_cloud_acces
 @pytest.mark.parametrize(
     ("adql", "obsids"),
     [
-        ("SELECT obsid FROM chanmaster WHERE name = 'Cas A'", ["4634", "1952", "114", "19606"]),
+        ("SELECT obsid FROM chanmaster WHERE name = 'Cas A'", ["4634", "1952", "114", "19606", "214"]),
         ("SELECT TOP 1 obsid FROM chanmaster ORDER BY exposure DESC", ["4634"]),
         (
             "SELECT obsid FROM chanmaster WHERE 1=CONTAINS(POINT('ICRS', ra, dec), "
@@ -266,7 +266,7 @@ def test_tap_cuts_at_maxrec_and_says_so(tap) -> None:
 def test_cone_search_finds_the_observations_within_the_radius() -> None:
     service = pyvo.dal.SCSService(f"{HOST}/xamin/vo/cone?showoffsets&table=chanmaster&")
     found = service.search(pos=CAS_A, radius=0.1)
-    assert list(found["obsid"]) == ["4634", "1952", "114", "19606"]
+    assert list(found["obsid"]) == ["4634", "1952", "114", "19606", "214"]
     places = SkyCoord(found["ra"], found["dec"], unit="deg")
     assert list(found["Search_Offset"]) == pytest.approx(CAS_A.separation(places).arcmin, abs=6e-5)
     nothing = service.search(pos=(10, 10), radius=1)
@@ -276,7 +276,7 @@ def test_cone_search_finds_the_observations_within_the_radius() -> None:
 
 def test_astroquery_finds_observations_and_their_folders_in_the_cloud() -> None:
     found = Heasarc.query_region(CAS_A, catalog="chanmaster", radius=5 * u.arcmin)
-    assert list(found["obsid"]) == ["4634", "1952", "114", "19606"]
+    assert list(found["obsid"]) == ["4634", "1952", "114", "19606", "214"]
     links = Heasarc.locate_data(found[:1])
     assert list(links["aws"]) == ["s3://nasa-heasarc/chandra/data/byobsid/4/4634/"]
 

@@ -131,7 +131,7 @@ def test_xml_says_that_nothing_is_found() -> None:
 
 def test_astroquery_s_services_take_names() -> None:
     table = Heasarc.query_region("Cas A", catalog="chanmaster", radius=5 * u.arcmin)
-    assert set(table["obsid"]) == {"114", "1952", "4634", "19606"}
+    assert set(table["obsid"]) == {"114", "214", "1952", "4634", "19606"}
     adql = Irsa.query_region("M1", catalog="wise", radius=1 * u.arcmin, get_query_payload=True)
     assert "83.6324,22.0174" in adql
 

@@ -65,7 +65,7 @@ def wait_for(job: str, *phases: str) -> str:
 
 def test_pyvo_runs_a_query_as_a_job(service: TAPService) -> None:
     found = service.run_async("SELECT obsid FROM chanmaster WHERE name = 'Cas A'")
-    assert list(found["obsid"]) == ["4634", "1952", "114", "19606"]
+    assert list(found["obsid"]) == ["4634", "1952", "114", "19606", "214"]
 
 
 def test_pyvo_runs_a_query_as_a_job_of_the_registry(session: ClosingSession) -> None:

@@ -48,7 +48,7 @@ def first_table(answer: requests.Response) -> Table:
     return parse(io.BytesIO(answer.content)).get_first_table().to_table()
 
 
-CASSIOPEIA = {"114", "1952", "4634", "19606"}
+CASSIOPEIA = {"114", "214", "1952", "4634", "19606"}
 
 
 @pytest.mark.parametrize("way", ["run_sync", "run_async"])

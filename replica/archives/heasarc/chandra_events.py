@@ -3,7 +3,7 @@
 An image is a histogram of the events, so the events are laid out from the images' counts.  In the
 middle each one falls on its pixel of the centre image, and anywhere on it; around that, on its
 pixel of the full image, where the light is smooth.  Times have no pulsation, and energies do not
-differ from place to place.
+differ from place to place: each remnant has one spectrum.
 """
 
 from __future__ import annotations
@@ -22,6 +22,13 @@ SKY_SIZE, SKY_CENTRE = 8192, 4096.5
 #: Places on a sky pixel are kept to this share of it: finer than the telescope sees, and it packs.
 _STEP = 1 / 16
 _CHANNEL = 14.6  # eV, width of a channel of ACIS' PI (CIAO's description of event files)
+#: Lines of Cassiopeia A, of magnesium, silicon, sulphur, argon, calcium and iron: keV, and height
+#: over the continuum's.  Round numbers of the published order (Hwang et al. 2004, ApJ 615, L117).
+_LINES = ((1.35, 0.6), (1.86, 3.0), (2.45, 2.0), (3.13, 1.0), (3.89, 0.8), (6.64, 5.0))
+_LINE_WIDTH = 0.055  # keV, standard deviation: as ACIS resolves them
+#: keV at which the gas before a remnant and the mirrors leave one photon in e; before Cassiopeia A
+#: there is four times as much gas as before the Crab Nebula.
+_CRAB_GAS, _CASSIOPEIA_GAS = 1.1, 1.5
 
 
 def event_list(product: Product) -> fits.HDUList:
@@ -100,15 +107,24 @@ def _chips(product: Product, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _spectrum(product: Product, rng: np.random.Generator, count: int) -> dict[str, tuple]:
-    """Energies in eV and channels: a power law behind gas, as the mirrors collect it, rounded."""
+    """Energies in eV, rounded, and channels."""
     if product.instrument != "ACIS":
         return {"pi": ("1I", "chan", rng.normal(120, 35, count).clip(1, 255).astype(np.int16))}
     energy = np.linspace(0.3, 10, 971)  # keV
-    likely = energy**-2.1 * np.exp(-((energy / 1.1) ** -2.5)) / (1 + (energy / 5.5) ** 4)
-    total = np.cumsum(likely)
+    total = np.cumsum(_photons(energy, product.target))
     drawn = np.interp(rng.uniform(0, total[-1], count), total, 1000 * energy).round()
     channel = (drawn / _CHANNEL).astype(np.int32) + 1
     return {"energy": ("1E", "eV", drawn), "pi": ("1J", "chan", channel)}
+
+
+def _photons(energy: np.ndarray, target: str) -> np.ndarray:
+    """How many photons the mirrors collect at each energy: a power law behind gas, and lines."""
+    light = energy**-2.1 / (1 + (energy / 5.5) ** 4)
+    if target != images.CASSIOPEIA:
+        return light * np.exp(-((energy / _CRAB_GAS) ** -2.5))
+    at, height = np.array(_LINES).T[:, :, None]
+    lines = np.sum(height * np.exp(-0.5 * ((energy - at) / _LINE_WIDTH) ** 2), axis=0)
+    return light * (1 + lines) * np.exp(-((energy / _CASSIOPEIA_GAS) ** -2.5))
 
 
 def _cards(product: Product, names: list[str]) -> list[tuple]:

@@ -95,15 +95,20 @@ def _drawn(product: Product, binning: int) -> np.ndarray:
     return generator(product.obs_id, binning).poisson(expected)
 
 
+def rate(product: Product) -> float:
+    """Photons per second of the remnant that an observation looks at."""
+    return _CASSIOPEIA_RATE if product.target == CASSIOPEIA else DETECTORS[product.detector].rate
+
+
 def _expected(product: Product, binning: int) -> np.ndarray:
     """Counts per second and pixel."""
     detector = DETECTORS[product.detector]
     step = PIXEL * binning
     east, north = _offsets(product, step)
     if product.target == CASSIOPEIA:
-        light = _cassiopeia(product, east, north) * _CASSIOPEIA_RATE
+        light = _cassiopeia(product, east, north) * rate(product)
     else:
-        light = _crab(detector.piled_up, east, north, step) * detector.rate
+        light = _crab(detector.piled_up, east, north, step) * rate(product)
         if detector.piled_up:
             light += _readout_streak(light, array_axes(product, east, north)[0], step)
     return (light + detector.background * binning**2) * _exposed(product, step)

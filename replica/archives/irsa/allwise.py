@@ -17,11 +17,12 @@ from replica.archives.irsa.allwise_glare import add_glare, blank_saturated
 from replica.holdings import Product
 from replica.protocols.geometry import separation
 from replica.simulation import cassiopeia
+from replica.simulation.crab import nebula
 from replica.simulation.fits_files import header_of, write_gzip
 from replica.simulation.noise import fractal, generator, sample
 from replica.simulation.photometry import noise_area
 from replica.simulation.render import add_stars, add_template
-from replica.simulation.sky import PULSAR, nebula
+from replica.simulation.sky import PULSAR
 
 SIZE = 4095
 PIXEL = 0.0003819444391411  # degrees, as the real headers have it

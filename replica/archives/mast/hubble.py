@@ -10,10 +10,11 @@ from astropy.time import Time
 from astropy.wcs import WCS
 
 from replica.holdings import Product
+from replica.simulation.filaments import filaments
 from replica.simulation.fits_files import header_of
 from replica.simulation.noise import generator, sample
 from replica.simulation.render import add_stars
-from replica.simulation.sky import PULSAR, filaments, synchrotron
+from replica.simulation.sky import PULSAR, synchrotron
 
 PIXEL = 0.1  # arcseconds
 #: Share of the filaments in the light of each narrow filter, and their ionisation.

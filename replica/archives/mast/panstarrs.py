@@ -18,10 +18,11 @@ from replica.archives.mast.tessellation import PIXEL, skycell
 from replica.holdings import Product
 from replica.protocols.geometry import separation
 from replica.simulation import cassiopeia
+from replica.simulation.crab import nebula
 from replica.simulation.fits_files import header_of
 from replica.simulation.noise import fractal, generator
 from replica.simulation.render import add_stars, add_template
-from replica.simulation.sky import PULSAR, nebula
+from replica.simulation.sky import PULSAR
 
 #: Magnitude unit of the asinh code: 2.5 log10(e).
 POGSON = 1.0857362
@@ -54,11 +55,11 @@ class Band:
 
 
 BANDS = {
-    "g": Band(1.31, 71.50399587024, 3.232116937637, 8.55, 0.36, 0.92, 0.7, 14.3, 0.0),
-    "r": Band(1.19, 84.21734046936, 4.118840217590, 8.05, 0.52, 0.96, -0.5, 12.9, 0.2),
-    "i": Band(1.11, 163.9045410156, 7.561230659485, 8.15, 0.30, 0.98, -0.3, 12.6, 0.02),
-    "z": Band(1.07, 185.1320037842, 8.904312133789, 8.10, 0.32, 1.0, 0.2, 12.2, 0.02),
-    "y": Band(1.02, 724.6611328125, 21.77310371399, 8.05, 0.28, 1.0, 0.2, 11.6, 0.02),
+    "g": Band(1.31, 71.50399587024, 3.232116937637, 8.55, 0.28, 0.92, 0.7, 14.3, 0.0),
+    "r": Band(1.19, 84.21734046936, 4.118840217590, 8.05, 0.42, 0.96, -0.5, 12.9, 0.2),
+    "i": Band(1.11, 163.9045410156, 7.561230659485, 8.15, 0.24, 0.98, -0.3, 12.6, 0.02),
+    "z": Band(1.07, 185.1320037842, 8.904312133789, 8.10, 0.26, 1.0, 0.2, 12.2, 0.02),
+    "y": Band(1.02, 724.6611328125, 21.77310371399, 8.05, 0.22, 1.0, 0.2, 11.6, 0.02),
 }
 
 

@@ -36,8 +36,10 @@ _LARGE: tuple[tuple[float, Path], ...] = (
     (0.5, ((163, -61), (143, -61), (135, -75), (120, -86), (110, -98))),
     (0.4, ((120, -86), (106, -76), (87, -91), (73, -90))),
 )
-#: Strands of a large filament: width in arcseconds, strength, how far they wander.
-_STRANDS = ((0.7, 1.0, 2.5), (0.6, 0.8, 4.0), (0.5, 0.7, 6.0), (0.5, 0.6, 9.0))
+#: Strands of a large filament: width in arcseconds, strength, and how far each wanders, to either
+#: side, in bends of so many to the width of the sky that is drawn.
+_STRANDS = ((0.7, 1.0, 2.5), (0.6, 0.8, -4.0), (0.5, 0.7, 6.0), (0.5, 0.6, -9.0))
+_BENDS = (16, 32, 64, 128, 256)
 #: Where fine filaments crowd: place, half widths east and north, strength over the level.
 _LEVEL = 0.3
 _CROWDS = (
@@ -151,15 +153,15 @@ def _web() -> np.ndarray:
 
 def _large(east: np.ndarray, north: np.ndarray) -> np.ndarray:
     """The large filaments: a few strands each, which wander and are knotty."""
+    right, up, knots = (
+        field(f"strands {name}", *counts)(east, north)
+        for name, counts in (("east", _BENDS), ("north", _BENDS), ("knots", (90, 180)))
+    )
     total = np.zeros(east.shape, np.float32)
-    for number, (width, strength, bend) in enumerate(_STRANDS):
-        x, y = (
-            axis + bend * field(f"strand {number} {name}", 16, 32, 64, 128, 256)(east, north)
-            for axis, name in ((east, "east"), (north, "north"))
-        )
-        knots = np.exp(0.9 * field(f"knots {number}", 90, 180)(east, north))
-        total += strength * knots * _strands(x, y, width, east, north)
-    return total
+    for width, strength, bend in _STRANDS:
+        x, y = east + np.float32(bend) * right, north + np.float32(bend) * up
+        total += np.float32(strength) * _strands(x, y, width, east, north)
+    return total * np.exp(np.float32(0.9) * knots)
 
 
 def _strands(

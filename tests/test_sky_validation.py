@@ -80,6 +80,8 @@ def test_errors_tell_the_scatter_and_medians_are_right_down_to_the_faint(band):
         assert abs(middle) < 0.05
         assert 0.65 < error / scatter < 1.3  # 0.7 would be that of two measurements as good
         assert share > 0.75
+    middle, scatter, _, _ = sky.statistic(seen, 16, 17)
+    assert abs(middle) < scatter / 2
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from replica.storage.cache import ensure
 
 #: Pixels within which a source is the same.
 _MATCH = 2.0
+_FIXED = 0.01  # pixels that a fit may move a star whose place is known; it takes no 0
 _BORDER = 20  # pixels
 _BLANK = 15  # pixels around saturated ones that are left out
 _WIDTH = BANDS["W1"].fwhm / (PIXEL * 3600)  # FWHM of a star in W1, W2 and W3, pixels
@@ -98,7 +99,7 @@ def find(images: Mapping[str, np.ndarray]) -> Table:
     return Table({"x": found["x_centroid"], "y": found["y_centroid"]})
 
 
-def fit(above: np.ndarray, mask: np.ndarray, places: Table) -> Table:
+def fit(above: np.ndarray, mask: np.ndarray, places: Table, reach: float = _MATCH) -> Table:
     """Fit a Moffat profile to the stars at some places, close ones together.
 
     Parameters
@@ -109,13 +110,16 @@ def fit(above: np.ndarray, mask: np.ndarray, places: Table) -> Table:
         Pixels to leave out.
     places : Table
         As of `find`.
+    reach : float
+        How far the fit may move a star on each axis, pixels.
     """
+    profile = MoffatPSF(alpha=_WIDTH / 2 / np.sqrt(2 ** (1 / MOFFAT_BETA) - 1), beta=MOFFAT_BETA)
     photometry = PSFPhotometry(
-        MoffatPSF(alpha=_WIDTH / 2 / np.sqrt(2 ** (1 / MOFFAT_BETA) - 1), beta=MOFFAT_BETA),
+        profile,
         (9, 9),
         grouper=SourceGrouper(min_separation=1.5 * _WIDTH),
         aperture_radius=4,
-        xy_bounds=_MATCH,
+        xy_bounds=reach,
     )
     median = MedianBackground()
     sky = np.zeros_like(above)
@@ -156,7 +160,11 @@ def compare(
         name: np.where(mask, 0, pixels - BANDS[name].background).astype(float)
         for name, pixels in images.items()
     }
-    fitted = fit(above[band], mask, find(above))
+    fitted = fit(above["W1"], mask, find(above))
+    if band != "W1":
+        # As AllWISE does it, a source has one place in all bands: that of the deepest.
+        places = Table({"x": fitted["x_fit"], "y": fitted["y_fit"]})
+        fitted = fit(above[band], mask, places, _FIXED)
     x, y = (np.asarray(fitted[f"{axis}_fit"], float) for axis in "xy")
     fluxes = np.asarray(fitted["flux_fit"], float)
     own_x, own_y = (columns[f"w{axis}"] - 1 - corner[n] for n, axis in enumerate("xy"))

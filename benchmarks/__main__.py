@@ -15,6 +15,7 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks import bulk, imports, lzw, many, profiler, recordings, report, single
+from benchmarks.cases import TILES
 from benchmarks.goals import goals
 from benchmarks.methods import METHODS
 from benchmarks.networks import DISTANT, HOME, NEAR, make_data, replicas
@@ -75,7 +76,7 @@ def run_many(options: argparse.Namespace, folder: Path) -> Results:
 
 def run_bulk(options: argparse.Namespace, folder: Path) -> Results:
     """Batches of stamps, and the gaps between them; two rounds at the most."""
-    make_data()
+    make_data(len(TILES))
     networks = (NEAR, DISTANT) if options.quick else (NEAR, DISTANT, HOME)
     with replicas(folder, *networks) as running:
         steps = bulk.plan(min(options.rounds, 2), running, options.quick)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from astropy.coordinates import SkyCoord
 
-from benchmarks.cases import PANSTARRS
+from benchmarks.cases import PANSTARRS, TILES
 from benchmarks.many import PIXELS, Target, targets
 from benchmarks.methods import warm_astropy, warm_helpers
 from benchmarks.networks import DISTANT, HOME, NEAR, Network, RunningReplica
@@ -46,7 +46,8 @@ class Batch:
     gap : int
         A gap in place of the one that follows from the link; 0 for that.
     files : int
-        How many files; more than four are the same four under several addresses.
+        How many files: the bands of one tile, of four for 16; more are these 16 under several
+        addresses.
     """
 
     title: str
@@ -79,7 +80,7 @@ def wanted_stamps(kind: str, count: int, files: int = 4) -> list[Target]:
     """Return places in images; the same ones each time."""
     if kind == "AllWISE":
         return [
-            (_address(uri, number // 4 % (files // 4)), position)
+            _in_file(uri, position, number // 4 % (files // 4))
             for number, (uri, position) in enumerate(targets(count))
         ]
     offsets = np.random.default_rng(64).uniform(-_REACH, _REACH, (count, 2))
@@ -89,9 +90,20 @@ def wanted_stamps(kind: str, count: int, files: int = 4) -> list[Target]:
     ]
 
 
-def _address(uri: str, copy: int) -> str:
-    """Return one of many addresses of a file: S3 passes over what it does not know in a query."""
-    return f"{cloud_location(uri).https_url}?copy={copy}" if copy else uri
+def _in_file(uri: str, position: SkyCoord, number: int) -> Target:
+    """Move a target to the same band of another tile, and to another address of that file.
+
+    S3 passes over what it does not know in a query, so that one file has many addresses.
+    """
+    copy, tile = divmod(number, len(TILES))
+    moved = SkyCoord(
+        position.ra.deg + TILES[tile][1] - TILES[0][1],
+        position.dec.deg + TILES[tile][2] - TILES[0][2],
+        unit="deg",
+    )
+    first, own = TILES[0][0], TILES[tile][0]
+    uri = uri.replace(f"/{first[:2]}/{first[:4]}/", f"/{own[:2]}/{own[:4]}/").replace(first, own)
+    return (f"{cloud_location(uri).https_url}?copy={copy}" if copy else uri), moved
 
 
 def measure(batch: dict[str, Any], log: str) -> Row:

@@ -36,3 +36,11 @@ CASES = {case.name: case for case in (ALLWISE, PANSTARRS)}
 
 #: The tile in its four bands, for many cutouts.
 BANDS = [f"{_TILE}-w{band}-int-3.fits" for band in (1, 2, 3, 4)]
+
+#: The tile and three of its neighbours: name, and centre in degrees.
+TILES = [
+    ("0830p227", 83.077348, 22.716667),
+    ("0847p227", 84.706316, 22.716667),
+    ("0814p227", 81.448381, 22.716667),
+    ("0839p212", 83.946484, 21.202222),
+]

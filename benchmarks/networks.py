@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.cases import PANSTARRS, TILES
 from benchmarks.subprocess_runner import ROOT
 from helpers.replica_process import start_replica
 
@@ -43,10 +44,6 @@ NEAR = Network("0 ms", 0.0, 0.0)
 DISTANT = Network("30 ms, 50 MB/s", 0.030, 50e6)
 HOME = Network("40 ms, 5 MB/s", 0.040, 5e6)
 
-#: Keys of the files that are cut, made before anything is timed.
-KEYS = ["*/0830p227_ac51-w?-int-3.fits", "*/rings.v3.skycell.1784.059.stk.r.unconv.fits"]
-
-
 @dataclass(frozen=True)
 class RunningReplica:
     """A running replica: the network it plays, its clients' environment, its access log."""
@@ -56,9 +53,19 @@ class RunningReplica:
     log: Path
 
 
-def make_data() -> None:
-    """Let the replica make the files that are cut; they stay in the user's cache folder."""
-    subprocess.run([sys.executable, "-m", "replica", "build", *KEYS], cwd=ROOT, check=True)
+def make_data(tiles: int = 1) -> None:
+    """Let the replica make the files that are cut, before anything is timed.
+
+    They stay in the user's cache folder.
+
+    Parameters
+    ----------
+    tiles : int
+        How many tiles of `benchmarks.cases.TILES`.
+    """
+    keys = [f"*/{name}_ac51-w?-int-3.fits" for name, *_ in TILES[:tiles]]
+    keys.append(f"*/{PANSTARRS.uri.rpartition('/')[2]}")
+    subprocess.run([sys.executable, "-m", "replica", "build", *keys], cwd=ROOT, check=True)
 
 
 @contextmanager

@@ -55,7 +55,7 @@ SCRIPTS = {
         assert job.phase == "PENDING"
         job.run().wait()
         job.raise_if_error()
-        assert len(job.fetch_result()) == 20
+        assert len(job.fetch_result()) == 21
         job.delete()""",
     "pyvo: the list of jobs": TAP
     + """
@@ -117,7 +117,7 @@ SCRIPTS = {
         wise = "https://irsa.ipac.caltech.edu/ibe/sia/wise/allwise/p3am_cdd?"
         assert len(pyvo.conesearch(f"{vo}/cone?table=chanmaster&", place, 0.1)) == 16
         assert len(pyvo.imagesearch(wise, place, 0.1)) == 8
-        assert len(pyvo.tablesearch(f"{vo}/tap", "SELECT obsid FROM chanmaster")) == 20""",
+        assert len(pyvo.tablesearch(f"{vo}/tap", "SELECT obsid FROM chanmaster")) == 21""",
     "pyvo: columns and units of a result": CONE
     + """
         found = cone.search(pos=crab, radius=0.1)
@@ -166,7 +166,7 @@ SCRIPTS = {
     "astroquery.heasarc: the whole sky": HEASARC
     + """
         found = Heasarc.query_region(catalog="chanmaster", spatial="all-sky", columns="obsid")
-        assert len(found) == 20""",
+        assert len(found) == 21""",
     "astroquery.heasarc: an object": HEASARC
     + """
         place = SkyCoord.from_name("Crab Nebula")

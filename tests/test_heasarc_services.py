@@ -183,7 +183,7 @@ def test_each_row_has_links_of_its_own_file(sia) -> None:
     names = [link.rpartition("/")[2].removesuffix(".gz") for link in links]
     assert names == [row["SIA_title"] for row in rows]
     assert [row["SIA_reference"] for row in rows] == [row["access_url"] for row in rows]
-    assert len(set(links)) == len(links) == 16
+    assert len(set(links)) == len(links) == 20
 
 
 def test_a_fits_image_has_its_jpeg_as_preview_and_a_jpeg_has_none() -> None:
@@ -237,7 +237,7 @@ def test_the_datalink_table_is_as_recorded_from_another_service_with_cloud_acces
         (
             "SELECT obsid FROM chanmaster WHERE 1=CONTAINS(POINT('ICRS', ra, dec), "
             "CIRCLE('ICRS', 350.85, 58.81, 0.1)) AND exposure < 50000",
-            ["1952", "114", "19606"],
+            ["1952", "114", "19606", "214"],
         ),
         ("SELECT obsid FROM public_table_that_is_not_there", None),
         ("DELETE FROM chanmaster", None),

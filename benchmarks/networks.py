@@ -44,6 +44,7 @@ NEAR = Network("0 ms", 0.0, 0.0)
 DISTANT = Network("30 ms, 50 MB/s", 0.030, 50e6)
 HOME = Network("40 ms, 5 MB/s", 0.040, 5e6)
 
+
 @dataclass(frozen=True)
 class RunningReplica:
     """A running replica: the network it plays, its clients' environment, its access log."""

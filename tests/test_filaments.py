@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -53,7 +55,7 @@ def test_some_regions_are_crowded_with_light_and_others_nearly_dark(cage: np.nda
 def test_large_filaments_run_where_pictures_show_them(cage: np.ndarray, path) -> None:
     """On the way of each it is brighter than 20 arcseconds beside it."""
     on, beside = [], []
-    for (x0, y0), (x1, y1) in zip(path[:-1], path[1:], strict=True):
+    for (x0, y0), (x1, y1) in pairwise(path):
         right, up = np.array([x1 - x0, y1 - y0]) / np.hypot(x1 - x0, y1 - y0)
         for share in (0.25, 0.5, 0.75):
             x, y = x0 + share * (x1 - x0), y0 + share * (y1 - y0)

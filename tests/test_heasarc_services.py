@@ -232,7 +232,10 @@ def test_the_datalink_table_is_as_recorded_from_another_service_with_cloud_acces
 @pytest.mark.parametrize(
     ("adql", "obsids"),
     [
-        ("SELECT obsid FROM chanmaster WHERE name = 'Cas A'", ["4634", "1952", "114", "19606", "214"]),
+        (
+            "SELECT obsid FROM chanmaster WHERE name = 'Cas A'",
+            ["4634", "1952", "114", "19606", "214"],
+        ),
         ("SELECT TOP 1 obsid FROM chanmaster ORDER BY exposure DESC", ["4634"]),
         (
             "SELECT obsid FROM chanmaster WHERE 1=CONTAINS(POINT('ICRS', ra, dec), "

@@ -120,7 +120,8 @@ def test_names_tell_places(sources) -> None:
         place = SkyCoord(row["ra"], row["dec"], unit="deg")
         right, north = row["name"].removeprefix("1RXS J").split("+")
         named = SkyCoord(
-            f"{right[:2]}:{right[2:4]}:{right[4:]}", f"{north[:2]}:{north[2:4]}:{north[4:]}",
+            f"{right[:2]}:{right[2:4]}:{right[4:]}",
+            f"{north[:2]}:{north[2:4]}:{north[4:]}",
             unit=("hourangle", "deg"),
         )
         assert named.separation(place).arcsec < 1.9  # the digits are cut off

@@ -177,9 +177,7 @@ def _name(ra: float, dec: float) -> str:
     return f"1RXS J{right}{sign}{degrees // 3600:02}{degrees // 60 % 60:02}{degrees % 60:02}"
 
 
-def _ratio(
-    rng: np.random.Generator, each: Detection, soft: str, hard: str
-) -> tuple[float, float]:
+def _ratio(rng: np.random.Generator, each: Detection, soft: str, hard: str) -> tuple[float, float]:
     """A hardness ratio with its noise, and its error, from the photons alone."""
     low, high = (_share(each.source.channel, *_BANDS[band]) for band in (soft, hard))
     ratio = (high - low) / (high + low)

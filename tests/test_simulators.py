@@ -25,6 +25,7 @@ from replica.archives.mast import panstarrs
 from replica.archives.mast.panstarrs import BANDS as PS1_BANDS
 from replica.archives.mast.tessellation import skycell
 from replica.holdings import Product
+from replica.simulation.photometry import POGSON
 from replica.simulation.stars import catalogue
 from validation.fits import kinds
 
@@ -92,7 +93,7 @@ def pulsar_pixel(header: fits.Header) -> tuple[float, float]:
 def linear_flux(image: fits.ImageHDU, *window: slice) -> np.ndarray:
     """Counts of a PS1 stack, blank pixels 0."""
     code = np.nan_to_num(image.section[window])
-    sinh = np.sinh(code / np.float32(panstarrs.POGSON))
+    sinh = np.sinh(code / np.float32(POGSON))
     return image.header["BOFFSET"] + 2 * image.header["BSOFTEN"] * sinh
 
 
@@ -431,7 +432,7 @@ def test_ps1_stack_is_the_asinh_code_in_scaled_integers():
     with fits.open(made(PS1_STACK)) as hdus:
         sky = hdus[1].section[5000:5200, 100:1100]
         header = hdus[1].header
-    counts = np.sinh(sky / panstarrs.POGSON) * 2 * header["BSOFTEN"]
+    counts = np.sinh(sky / POGSON) * 2 * header["BSOFTEN"]
     noise = 1.4826 * np.nanmedian(np.abs(counts - np.nanmedian(counts)))
     assert sky.dtype == np.float32
     assert np.nanmin(sky) > -3.3

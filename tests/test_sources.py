@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from astropy.wcs import WCS
 
+from replica.archives.irsa import allwise_glare
 from replica.simulation import milky_way, render
 from replica.simulation.stars import BANDS, FAINTEST, catalogue
 
@@ -85,6 +87,64 @@ def test_a_crowd_drawn_at_once_is_the_sum_of_its_stars():
     flux = 10 ** np.random.default_rng(3).uniform(0, 4, 300)
     stamps = np.zeros((200, 210), np.float32)
     render._add_stamps(stamps, x, y, flux, np.full(300, 6.0, np.float32), 230)
-    crowd = render._convolved(stamps.shape, x, y, flux, 6.0)
+    crowd = np.zeros_like(stamps)
+    render._add_crowd(crowd, x, y, flux, 6.0)
     assert np.abs(crowd - stamps).max() < 0.001 * stamps.max()
     assert crowd.sum() == pytest.approx(stamps.sum(), rel=1e-4)
+
+
+@pytest.mark.parametrize("place", [(0.5, 0.5), (0.25, 0.0), (-0.1, 0.4)])
+def test_a_star_drawn_at_once_has_its_form_and_place(place):
+    at, flux, middle = np.add(60, place)[:, None], np.array([1e4]), slice(30, 91)
+    alone, at_once = np.zeros((2, 120, 121), np.float32)
+    render._add_stamps(alone, *at, flux, np.full(1, 6.0, np.float32), 60)
+    render._add_crowd(at_once, *at, flux, 6.0)
+    assert np.abs(at_once - alone).max() < 0.001 * alone.max()
+    y, x = np.mgrid[middle, middle]
+    for axis in (x, y):
+        centre, expected = (
+            np.average(axis, weights=image[middle, middle]) for image in (at_once, alone)
+        )
+        assert centre == pytest.approx(expected, abs=0.001)
+
+
+def test_stars_across_the_edge_show_the_part_that_is_on_the_image():
+    x, y = np.random.default_rng(6).uniform(-10, 90, (2, 400))
+    flux, width = np.full(400, 100.0), np.full(400, 4.0, np.float32)
+    large, image = np.zeros((120, 120), np.float32), np.zeros((80, 80), np.float32)
+    render._add_stamps(large, x + 20, y + 20, flux, width, 7)
+    render._add_stamps(image, x, y, flux, width, 7)
+    assert image == pytest.approx(large[20:100, 20:100], abs=1e-4)
+
+
+def test_sources_of_an_image_are_those_of_the_catalogue_that_lie_on_it():
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.crval, wcs.wcs.cdelt = (
+        ["RA---TAN", "DEC--TAN"],
+        CRAB[:2],
+        [-0.001, 0.001],
+    )
+    wcs.wcs.crpix = 50, 60
+    drawn = render.sources_on((120, 100), wcs, brighter=("W1", 14.0), bands=("W1", "r"))
+    every = catalogue((83, 83.9), (21, 22.9))
+    x, y = wcs.all_world2pix(every["ra"], every["dec"], 0)
+    on_image = (abs(x - 49.5) < 50) & (abs(y - 59.5) < 60) & (every["W1"] < 14)
+    seen = (abs(drawn.x - 49.5) < 50) & (abs(drawn.y - 59.5) < 60)
+    assert seen.sum() > 20
+    assert np.array_equal(drawn.x[seen], x[on_image])
+    assert np.array_equal(drawn.magnitude["r"][seen], every["r"][on_image])
+    assert set(drawn.magnitude) == {"W1", "r"}
+
+
+def test_glare_across_the_edge_is_the_part_that_is_on_the_image(monkeypatch):
+    wcs, none = WCS(naxis=2), np.zeros(3)
+    wcs.wcs.ctype, wcs.wcs.crval = ["RA---SIN", "DEC--SIN"], CRAB[:2]
+    places = np.array([[40.3, 70.0, 500.0], [3.2, 95.0, 40.0]])  # the last is beside it
+    images = np.zeros((200, 190), np.float32), np.zeros((100, 90), np.float32)
+    for image, shift in zip(images, (50, 0), strict=True):
+        drawn = render.Drawn(*places + shift, {"W1": np.full(3, 4.0)}, none, none, none)
+        monkeypatch.setattr(allwise_glare, "sources_on", lambda *_, found=drawn, **__: found)
+        allwise_glare.add_glare(image, wcs, "W1", 1e8)
+    whole, part = images
+    assert np.allclose(part, whole[50:150, 50:140], rtol=1e-3)
+    assert part[3, 40] > 10 * part.min() > 0

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from functools import reduce
+from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
+
+_BLOCK = 32768  # pixels of a template that are interpolated at once: they stay in the cache
 
 
 def generator(*identity: object) -> np.random.Generator:
@@ -29,36 +32,49 @@ def octave(rng: np.random.Generator, size: int, knots: int) -> np.ndarray:
     ndarray of float32, shape (size, size)
     """
     lattice = rng.standard_normal((knots, knots), dtype=np.float32)
-    taps = _spline_taps(size, knots)
-    # Sums of four terms, not matrix products: those depend on the number of threads.
-    across = reduce(np.add, (weight * lattice[:, knot] for knot, weight in taps))
-    field = np.empty((size, size), np.float32)
-    for start in range(0, size, 64):  # blocks that stay in the processor's cache
-        block = slice(start, start + 64)
-        field[block] = sum(across[knot[block]] * weight[block, None] for knot, weight in taps)
+    across = np.ascontiguousarray(_stretched(lattice.T, size).T)
+    field = _stretched(across, size)
     field *= 1 / field[::5, ::5].std()
     return field
 
 
-def _spline_taps(size: int, knots: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Four knots and their periodic cubic B-spline weights for each of `size` pixels."""
-    position = np.arange(size) * knots / size
+def _stretched(rows: np.ndarray, size: int) -> np.ndarray:
+    """Periodic cubic B-spline through rows, at `size` places."""
+    position = np.arange(size) * len(rows) / size
     first = np.floor(position).astype(int)
-    t = position - first
+    weights = np.stack(spline_weights(position - first), axis=1).astype(np.float32)
+    between = np.empty((size, rows.shape[1]), np.float32)
+    for knot, start, end in _runs(first):
+        four = rows[np.arange(knot - 1, knot + 3) % len(rows)]
+        # einsum without BLAS, whose sums depend on the number of threads.
+        np.einsum("pk,kc->pc", weights[start:end], four, out=between[start:end])
+    return between
+
+
+def _runs(values: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """Each value of a sorted array, where it starts and where it ends."""
+    starts = np.flatnonzero(np.diff(values, prepend=values[0] - 1)).tolist()
+    for start, end in pairwise([*starts, values.size]):
+        yield int(values[start]), start, end
+
+
+def spline_weights(t: np.ndarray) -> list[np.ndarray]:
+    """Weights of the four knots of a cubic B-spline around places `t` past the second, 0 to 1."""
     weights = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
-    return [
-        ((first + shift - 1) % knots, (weight / 6).astype(np.float32))
-        for shift, weight in enumerate(weights)
-    ]
+    return [weight / 6 for weight in weights]
 
 
 def fractal(
     rng: np.random.Generator, size: int, knots: tuple[int, ...], gain: float = 0.6
 ) -> np.ndarray:
     """Sum of octaves, each `gain` times as strong as the one before; unit variance."""
-    octaves = (gain**power * octave(rng, size, count) for power, count in enumerate(knots))
-    total = reduce(np.add, octaves)
-    return total / total[::5, ::5].std()
+    total = np.zeros((size, size), np.float32)
+    for power, count in enumerate(knots):
+        layer = octave(rng, size, count)
+        layer *= np.float32(gain**power)
+        total += layer
+    total /= total[::5, ::5].std()
+    return total
 
 
 def threads(
@@ -78,13 +94,17 @@ def threads(
     """
     field = fractal(rng, size, knots, 0.52)
     down, right = np.gradient(field)
-    slope = np.hypot(down, right, out=down)
+    down *= down
+    right *= right
+    down += right
+    slope = np.sqrt(down, out=down)
     slope += 0.15 * slope.mean()
     field /= slope
     field *= 1 / width
     field *= field
     field += 1
-    return 1 / (field * np.sqrt(field))
+    field *= np.sqrt(field)
+    return np.reciprocal(field, out=field)
 
 
 def ridges(rng: np.random.Generator, size: int, knots: tuple[int, ...]) -> np.ndarray:
@@ -100,29 +120,66 @@ def ridges(rng: np.random.Generator, size: int, knots: tuple[int, ...]) -> np.nd
     total = np.zeros((size, size), np.float32)
     along: np.ndarray = np.ones((size, size), np.float32)
     for power, count in enumerate(knots):
-        crest = np.clip(1 - np.abs(octave(rng, size, count)) / 0.9, 0, 1) ** 3 * along
+        crest = np.clip(1 - np.abs(octave(rng, size, count)) / 0.9, 0, 1)
+        crest *= crest * crest * along
         total += np.float32(0.75**power) * crest
         along = np.clip(2.2 * crest, 0.06, 1)
     return total
 
 
 def sample(template: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """Bilinear values of `template` at fractional rows and columns; 0 outside it."""
-    height, width = template.shape
+    """Bilinear values of `template` at fractional rows and columns; 0 outside it.
+
+    Returns
+    -------
+    ndarray of float32
+        In the shape of the rows and columns.
+    """
+    row, column = np.broadcast_arrays(row, column)
+    light = np.empty(row.shape, np.float32)
+    values, rows, columns = light.reshape(-1), row.reshape(-1), column.reshape(-1)
+    flat = template.reshape(-1)
+    for start in range(0, values.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        values[block] = _bilinear(flat, template.shape, rows[block], columns[block])
+    return light
+
+
+def _bilinear(
+    flat: np.ndarray, shape: tuple[int, ...], row: np.ndarray, column: np.ndarray
+) -> np.ndarray:
+    height, width = shape
     inside = (row >= 0) & (row < height - 1) & (column >= 0) & (column < width - 1)
-    row, column = np.where(inside, row, 0), np.where(inside, column, 0)
+    if not inside.all():
+        light = np.zeros(row.shape, np.float32)
+        light[inside] = _between(flat, width, row[inside], column[inside])
+        return light
+    return _between(flat, width, row, column)
+
+
+def _between(flat: np.ndarray, width: int, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Values between four pixels each of a template that is given as one line."""
     i, j = row.astype(np.int32), column.astype(np.int32)
-    y, x = (row - i).astype(np.float32), (column - j).astype(np.float32)
-    flat, start = template.ravel(), i * width + j
-    upper = flat[start] * (1 - x) + flat[start + 1] * x
-    lower = flat[start + width] * (1 - x) + flat[start + width + 1] * x
-    return (upper * (1 - y) + lower * y) * inside
+    y = (row - i.astype(np.float32)).astype(np.float32, copy=False)
+    x = (column - j.astype(np.float32)).astype(np.float32, copy=False)
+    start = (i * np.int32(width) + j).astype(np.intp)
+    # Any mode but "raise" spares a check of each place, which is known to be inside.
+    steps = (0, 1, width, width + 1)
+    upper, upper_next, lower, lower_next = (flat[step:].take(start, mode="clip") for step in steps)
+    upper += x * (upper_next - upper)
+    lower += x * (lower_next - lower)
+    upper += y * (lower - upper)
+    return upper
 
 
 def blur(template: np.ndarray, fwhm: float) -> np.ndarray:
     """Convolve with a round Gaussian of `fwhm` pixels; the template's border must be empty."""
     variance = (fwhm / 2.3548) ** 2
-    rows = np.fft.fftfreq(template.shape[0])[:, None]
-    columns = np.fft.rfftfreq(template.shape[1])[None, :]
-    kernel = np.exp(-2 * np.pi**2 * variance * (rows**2 + columns**2)).astype(np.float32)
-    return np.fft.irfft2(np.fft.rfft2(template) * kernel, template.shape).astype(np.float32)
+    rows, columns = np.fft.fftfreq(template.shape[0]), np.fft.rfftfreq(template.shape[1])
+    down, across = (
+        np.exp(-2 * np.pi**2 * variance * np.square(axis)).astype(np.float32)
+        for axis in (rows, columns)
+    )
+    waves = np.fft.rfft2(template)
+    waves *= down[:, None] * across
+    return np.fft.irfft2(waves, template.shape).astype(np.float32, copy=False)

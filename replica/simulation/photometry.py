@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from replica.simulation.render import MOFFAT_BETA
+from replica.simulation.render import MOFFAT_BETA, core_area
 
 #: Magnitudes of a relative error of 1: 2.5 / ln 10.
 POGSON = 1.0857362
@@ -23,8 +23,7 @@ def noise_area(fwhm: float) -> float:
     fwhm : float
         Full width at half maximum, pixels.
     """
-    core = (fwhm / 2) ** 2 / (2 ** (1 / MOFFAT_BETA) - 1)
-    return float(np.pi * core * (2 * MOFFAT_BETA - 1) / (MOFFAT_BETA - 1) ** 2)
+    return float(np.pi * core_area(fwhm) * (2 * MOFFAT_BETA - 1) / (MOFFAT_BETA - 1) ** 2)
 
 
 def flux_errors(

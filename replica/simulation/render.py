@@ -9,16 +9,23 @@ import numpy as np
 from astropy.wcs import WCS
 
 from replica.simulation.milky_way import BANDS
-from replica.simulation.noise import sample
-from replica.simulation.stars import EPOCH, catalogue
+from replica.simulation.noise import sample, spline_weights
+from replica.simulation.stars import EPOCH, Stars, cells
 
 #: Exponent of the Moffat profile of all stars (Trujillo et al. 2001, MNRAS 328, 977, find
 #: 2.5 for typical seeing, 4.765 for pure turbulence).  `_transform` is that of 3.5.
 MOFFAT_BETA = 3.5
-_MARGIN = 0.2  # degrees, as far as the stamp of the brightest star in AllWISE reaches
-_BATCH = 500_000  # pixels of stamps in memory at once
-_STRIP = 2100  # rows that are convolved at once
+_MARGIN = 0.125  # degrees: as far as the glare of a star in AllWISE reaches, and no stamp farther
+_BATCH = 64_000  # pixels of stamps that are drawn at once: they stay in the processor's cache
+#: Pixels of stamps, in units of the image's, above which a Fourier transform is faster.
+_CROWDED = 3
+_LINES, _WAVES = 64, 32  # rows and columns that are transformed at once, for the same reason
+#: Frequency, in units of 1 over the stars' width, at which less than 0.04 % of a peak is left.
+_FINEST = 2.0
 _PAD = 112  # pixels beside an image, so that the light of a star that is convolved fades there
+
+
+Bounds = tuple[tuple[float, float], tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -47,14 +54,25 @@ class Drawn:
 
 def moffat(square: np.ndarray, fwhm: float | np.ndarray) -> np.ndarray:
     """Star of unit flux at squared distances `square`, pixels squared; `fwhm` in pixels."""
-    core = _core(fwhm)
-    base = 1 + square / core
-    return (MOFFAT_BETA - 1) / (np.pi * core) / (base * base * base * np.sqrt(base))
+    return _peak(fwhm) * _falloff(square / core_area(fwhm))
 
 
-def _core(fwhm: float | np.ndarray) -> np.ndarray:
-    """Square of the Moffat profile's core radius."""
-    return np.square(fwhm) / np.float32(4 * (2 ** (1 / MOFFAT_BETA) - 1))
+def _peak(fwhm: float | np.ndarray) -> np.ndarray:
+    return (MOFFAT_BETA - 1) / (np.pi * core_area(fwhm))
+
+
+def _falloff(square: np.ndarray) -> np.ndarray:
+    """The profile in units of its peak, at squared distances in units of the core's area."""
+    base = 1 + square
+    light = base * base
+    light *= base
+    light *= np.sqrt(base)
+    return np.reciprocal(light, out=light)
+
+
+def core_area(fwhm: float | np.ndarray) -> np.ndarray:
+    """Square of the Moffat profile's core radius, pixels; `fwhm` in pixels."""
+    return np.square(fwhm) / (4 * (2 ** (1 / MOFFAT_BETA) - 1))
 
 
 def add_stars(
@@ -88,12 +106,19 @@ def add_stars(
     epoch : float
         Julian year in which the stars are where the image has them.
     """
-    drawn = sources_on(image.shape, wcs, epoch)
-    x, y, flux = drawn.x, drawn.y, flux_of_zero * 10 ** (-0.4 * drawn.magnitude[band])
+    peak = flux_of_zero * float(moffat(np.zeros(1), fwhm)[0])
+    faintest = 2.5 * np.log10(peak / (noise / 4)) + 0.01  # a little too much, for rounding
+    drawn = sources_on(image.shape, wcs, epoch, (band, faintest), (band,))
+    flux = flux_of_zero * 10 ** (-0.4 * drawn.magnitude[band])
     width = np.hypot(fwhm, drawn.size).astype(np.float32)
     radius = _radii(flux, width, fwhm, noise / 4)
+    # From row to row, for the processor's cache.
+    order = np.argsort(drawn.y)
+    x, y, flux, width, radius = (
+        values[order] for values in (drawn.x, drawn.y, flux, width, radius)
+    )
     at_once = (radius > 0) & (radius <= _PAD)
-    if np.sum((2.0 * radius[at_once] + 1) ** 2) > image.size:
+    if np.sum((2.0 * radius[at_once] + 1) ** 2) > _CROWDED * image.size:
         _add_crowd(image, x[at_once], y[at_once], flux[at_once], fwhm)
         radius[at_once] = 0
     for each in np.unique(radius[radius > 0]):
@@ -106,68 +131,98 @@ def sources_on(
     wcs: WCS,
     epoch: float = EPOCH,
     brighter: tuple[str, float] | None = None,
+    bands: tuple[str, ...] = BANDS,
 ) -> Drawn:
     """Return the sources that can touch an image.
 
-    The arguments are those of `add_stars`; `brighter` is a band and a magnitude, by default any.
+    The arguments are those of `add_stars`; `brighter` is a band and a magnitude, by default any,
+    and `bands` are those of the magnitudes.
     """
-    found = catalogue(*_bounds(wcs, shape))
-    if brighter:
-        bright = found[brighter[0]] < brighter[1]
-        found = {name: values[bright] for name, values in found.items()}
+    found = _catalogue_on(_bounds(wcs, shape), brighter, bands)
     years = (epoch - EPOCH) / 3.6e6  # degrees of one mas a year
     ra = found["ra"] + years * found["pmra"] / np.cos(np.radians(found["dec"]))
     x, y = wcs.all_world2pix(ra, found["dec"] + years * found["pmdec"], 0)
     scale = 3600 * np.sqrt(np.abs(np.linalg.det(wcs.pixel_scale_matrix)))
     margin = _MARGIN * 3600 / scale
-    near = (x > -margin) & (x < shape[1] + margin) & (y > -margin) & (y < shape[0] + margin)
-    magnitude = {band: found[band][near].astype(float) for band in BANDS}
+    near = np.flatnonzero(
+        (x > -margin) & (x < shape[1] + margin) & (y > -margin) & (y < shape[0] + margin)
+    )
+    magnitude = {band: found[band][near].astype(float) for band in bands}
     size, pmra, pmdec = (found[name][near] for name in ("fwhm", "pmra", "pmdec"))
     return Drawn(x[near], y[near], magnitude, size / scale, pmra, pmdec)
+
+
+def _catalogue_on(
+    bounds: Bounds, brighter: tuple[str, float] | None, bands: tuple[str, ...]
+) -> Stars:
+    """Those columns of the catalogue that a picture needs, of sources within bounds."""
+    names = ("ra", "dec", "pmra", "pmdec", "fwhm", *bands)
+    (west, east), (south, north) = bounds
+    parts = []
+    for cell in cells(*bounds):
+        ra, dec = cell["ra"], cell["dec"]
+        within = (dec > south) & (dec < north) & ((ra - west) % 360 < east - west)
+        if brighter:
+            within &= cell[brighter[0]] < brighter[1]
+        chosen = np.flatnonzero(within)
+        parts.append({name: cell[name][chosen] for name in names})
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def _add_crowd(
     image: np.ndarray, x: np.ndarray, y: np.ndarray, flux: np.ndarray, fwhm: float
 ) -> None:
-    """Add many stars in place, in strips to spare memory."""
-    for start in range(0, image.shape[0], _STRIP):
-        strip = image[start : start + _STRIP]
-        near = (y > start - _PAD) & (y < start + strip.shape[0] + _PAD)
-        strip += _convolved(strip.shape, x[near], y[near] - start, flux[near], fwhm)
-
-
-def _convolved(
-    shape: tuple[int, ...], x: np.ndarray, y: np.ndarray, flux: np.ndarray, fwhm: float
-) -> np.ndarray:
-    """Image of many stars: points on a grid, convolved with the profile.
+    """Add many stars in place: points on a grid, convolved with the profile.
 
     Each point is spread over four by four pixels by a cubic B-spline, which the Fourier transform
     then divides out again: the stars are where they are to a thousandth of a pixel.
     """
-    rows, columns = (_smooth_size(size + 2 * _PAD) for size in shape)
-    grid = np.zeros(rows * columns, np.float32)
-    (i, down), (j, right) = _spline(y + _PAD), _spline(x + _PAD)
-    for a in range(4):
-        for b in range(4):
-            inside = (i + a >= 0) & (i + a < rows) & (j + b >= 0) & (j + b < columns)
-            weight = (flux * down[a] * right[b])[inside].astype(np.float32)
-            np.add.at(grid, ((i + a) * columns + j + b)[inside], weight)
-    waves = np.fft.rfft2(grid.reshape(rows, columns))
-    del grid
-    _filter(waves, np.fft.fftfreq(rows), np.fft.rfftfreq(columns), fwhm)
-    whole = np.fft.irfft2(waves, (rows, columns))
-    return whole[_PAD : _PAD + shape[0], _PAD : _PAD + shape[1]].astype(np.float32, copy=False)
+    rows, columns = (_smooth_size(size + 2 * _PAD) for size in image.shape)
+    grid = np.zeros((rows, columns), np.float32)
+    _spread(grid, x + _PAD, y + _PAD, flux)
+    kept = min(columns // 2 + 1, int(columns * _FINEST / fwhm))
+    waves = np.empty((rows, kept), np.complex64)
+    for start in range(0, rows, _LINES):
+        block = slice(start, start + _LINES)
+        waves[block] = np.fft.rfft(grid[block])[:, :kept]
+    _convolve(waves, np.fft.rfftfreq(columns)[:kept], fwhm)
+    for start in range(0, image.shape[0], _LINES):
+        lines = image[start : start + _LINES]
+        block = slice(_PAD + start, _PAD + start + len(lines))
+        lines += np.fft.irfft(waves[block], columns)[:, _PAD : _PAD + image.shape[1]]
 
 
-def _filter(waves: np.ndarray, down: np.ndarray, right: np.ndarray, fwhm: float) -> None:
-    """Multiply a spectrum by the profile's and divide it by the spline's, strip by strip."""
-    down, right = down.astype(np.float32), right.astype(np.float32)
-    spline = np.sinc(right) ** 4
-    for start in range(0, down.size, 256):
-        strip = down[start : start + 256, None]
-        factor = _transform(np.hypot(strip, right), fwhm)
-        factor /= np.sinc(strip) ** 4 * spline
-        waves[start : start + 256] *= factor
+def _spread(grid: np.ndarray, x: np.ndarray, y: np.ndarray, flux: np.ndarray) -> None:
+    """Add points to a grid in place, each spread by a cubic B-spline; none beside the grid."""
+    j, i = np.floor(x).astype(int), np.floor(y).astype(int)
+    on_grid = (np.minimum(i, j) > 0) & (i < grid.shape[0] - 2) & (j < grid.shape[1] - 2)
+    chosen, steps = np.flatnonzero(on_grid), np.arange(-1, 3)
+    for start in range(0, chosen.size, _BATCH // 16):
+        part = chosen[start : start + _BATCH // 16]
+        down, right = (
+            np.stack(spline_weights(place[part] - first[part]), axis=1).astype(np.float32)
+            for place, first in ((y, i), (x, j))
+        )
+        down *= flux[part, None].astype(np.float32)
+        places = (i[part, None] + steps)[:, :, None] * grid.shape[1]
+        places = places + (j[part, None] + steps)[:, None, :]
+        np.add.at(grid.reshape(-1), places.ravel(), (down[:, :, None] * right[:, None, :]).ravel())
+
+
+def _convolve(waves: np.ndarray, across: np.ndarray, fwhm: float) -> None:
+    """Give points the profile's form, in place, and take the spline's away.
+
+    The points are transformed along rows, to the frequencies `across`, and not along columns.
+    """
+    down = np.fft.fftfreq(len(waves)).astype(np.float32)[:, None]
+    for start in range(0, across.size, _WAVES):
+        right = across[start : start + _WAVES].astype(np.float32)
+        part = waves[:, start : start + _WAVES]
+        np.fft.fft(part, axis=0, out=part)
+        factor = _transform(np.sqrt(down * down + right * right), fwhm)
+        factor /= np.sinc(down) ** 4 * np.sinc(right) ** 4
+        part *= factor
+        np.fft.ifft(part, axis=0, out=part)
 
 
 def _smooth_size(size: int) -> int:
@@ -182,21 +237,13 @@ def _smooth_size(size: int) -> int:
         size += 1
 
 
-def _spline(place: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """First of the four pixels of a cubic B-spline, and the weights of all four."""
-    first = np.floor(place).astype(np.int64)
-    t = place - first
-    weights = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
-    return first - 1, [weight / 6 for weight in weights]
-
-
 def _transform(frequency: np.ndarray, fwhm: float) -> np.ndarray:
     """Fourier transform of the Moffat profile of exponent 3.5, in closed form."""
-    x = np.float32(2 * np.pi * np.sqrt(_core(fwhm))) * frequency
+    x = np.float32(2 * np.pi * np.sqrt(core_area(fwhm))) * frequency
     return np.exp(-x) * (1 + x + x * x / 3)
 
 
-def _bounds(wcs: WCS, shape: tuple[int, ...]) -> tuple[tuple[float, float], tuple[float, float]]:
+def _bounds(wcs: WCS, shape: tuple[int, ...]) -> Bounds:
     """West and east, south and north of an image, degrees, with a margin for stars beside it.
 
     Right ascensions go on beyond 360 where the image crosses it.
@@ -231,20 +278,32 @@ def _add_stamps(
     width: np.ndarray,
     radius: int,
 ) -> None:
-    """Add round stamps of one radius, in batches to spare memory."""
+    """Add square stamps that reach `radius` pixels from the stars, in small batches."""
+    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
     steps = np.arange(-radius, radius + 1)
-    down, right = (axis.ravel() for axis in np.meshgrid(steps, steps, indexing="ij"))
-    round_ = down**2 + right**2 <= radius**2
-    down, right = down[round_], right[round_]
-    count = max(1, _BATCH // down.size)
-    for start in range(0, x.size, count):
-        part = slice(start, start + count)
-        column, row = np.rint(x[part]).astype(int), np.rint(y[part]).astype(int)
-        dx = (column - x[part]).astype(np.float32)[:, None] + right.astype(np.float32)
-        dy = (row - y[part]).astype(np.float32)[:, None] + down.astype(np.float32)
-        light = moffat(dx * dx + dy * dy, width[part, None])
-        light *= flux[part, None].astype(np.float32)
-        add_pixels(image, column[:, None] + right, row[:, None] + down, light)
+    count = max(1, _BATCH // steps.size**2)
+    peak, core = (flux * _peak(width)).astype(np.float32), np.sqrt(core_area(width))
+    for stars in _inside_and_across(image.shape, column, row, radius):
+        for start in range(0, stars.size, count):
+            part = stars[start : start + count, None]
+            right, down = column[part] + steps, row[part] + steps
+            dx = ((right - x[part]) / core[part]).astype(np.float32)
+            dy = ((down - y[part]) / core[part]).astype(np.float32)
+            light = _falloff(np.square(dy)[:, :, None] + np.square(dx)[:, None, :])
+            light *= peak[part, None]
+            add_pixels(image, right[:, None, :], down[:, :, None], light)
+
+
+def _inside_and_across(
+    shape: tuple[int, ...], column: np.ndarray, row: np.ndarray, radius: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of stamps that are all on an image, and of those that its edge cuts."""
+    edges = column, shape[1] - 1 - column, row, shape[0] - 1 - row
+    nearest = np.min(edges, axis=0)
+    return (
+        np.flatnonzero(nearest >= radius),
+        np.flatnonzero((nearest < radius) & (nearest >= -radius)),
+    )
 
 
 def add_pixels(image: np.ndarray, column: np.ndarray, row: np.ndarray, light: np.ndarray) -> None:

@@ -51,10 +51,18 @@ def catalogue(ra: tuple[float, float], dec: tuple[float, float]) -> Stars:
         ``pmdec`` in mas a year; a magnitude for each band, AB for PS1 and Vega for WISE; ``fwhm``
         in arcseconds, 0 for stars, more for galaxies; ``id``, a number.
     """
+    touched = cells(ra, dec)
+    return {name: np.concatenate([cell[name] for cell in touched]) for name in touched[0]}
+
+
+def cells(ra: tuple[float, float], dec: tuple[float, float]) -> list[Stars]:
+    """Return the sources of a part of the sky cell by cell, as `catalogue` returns them joined.
+
+    The arrays are shared: never change them.
+    """
     zones = range(int(np.floor(dec[0])), int(np.floor(dec[1])) + 1)
     segments = range(int(np.floor(ra[0])), int(np.floor(ra[1])) + 1)
-    cells = [_cell(segment % 360, zone) for zone in zones for segment in segments]
-    return {name: np.concatenate([cell[name] for cell in cells]) for name in cells[0]}
+    return [_cell(segment % 360, zone) for zone in zones for segment in segments]
 
 
 @lru_cache(maxsize=64)
@@ -76,15 +84,14 @@ def _cell(segment: int, zone: int) -> Stars:
         # 1 AU a year is 4.74 km/s; a parsec is the distance at which it is an arcsecond.
         moving = 1000 * speed / 4.74 / stars["distance"]
         found[axis] = np.concatenate([moving, np.zeros(far["fwhm"].size)])
-    keep = (found["W1"] > _BRIGHTEST) & ~_spoils_the_nebula(found)
-    found = {name: values[keep] for name, values in found.items()}
+    keep = found["W1"] > _BRIGHTEST
+    if max(abs(segment + 0.5 - PULSAR[0]), abs(zone + 0.5 - PULSAR[1])) < 1:
+        keep &= ~_spoils_the_nebula(found)
+    if not keep.all():
+        found = {name: values[keep] for name, values in found.items()}
     if (segment, zone) == (int(PULSAR[0]), int(PULSAR[1])):
         found = _with_central_stars(found)
     found = _with_x_ray_sources(found, segment, zone)
-    found = {
-        name: values if name in ("ra", "dec") else values.astype(np.float32)
-        for name, values in found.items()
-    }
     found["id"] = ((zone + 90) * 360 + segment) * 1_000_000 + np.arange(found["r"].size)
     return found
 
@@ -113,4 +120,8 @@ def _with_x_ray_sources(found: Stars, segment: int, zone: int) -> Stars:
     """Add the few that shine in X-rays, at the end: they are points, and stay where they are."""
     few = x_ray_sources((segment, segment), (zone, zone))
     few |= dict.fromkeys(("fwhm", "pmra", "pmdec"), np.zeros(few["ra"].size))
-    return {name: np.concatenate([column, few[name]]) for name, column in found.items()}
+    kinds = dict.fromkeys(("ra", "dec"), np.float64)
+    return {
+        name: np.concatenate([column, few[name]], dtype=kinds.get(name, np.float32))
+        for name, column in found.items()
+    }

@@ -9,7 +9,7 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 
-from replica.simulation.render import add_pixels, moffat, sources_on
+from replica.simulation.render import moffat, sources_on
 
 #: Magnitude at which single exposures begin to saturate (WISE Explanatory Supplement, VI.3.d).
 SATURATED = {"W1": 8.1, "W2": 6.7, "W3": 3.8, "W4": -0.4}
@@ -18,42 +18,46 @@ _GLARING = 0.8
 _HALO, _SPIKES = 0.02, 0.012  # shares of the star's light in its profile
 _HALO_SIZE, _SPIKE_SIZE, _SPIKE_WIDTH = 45.0, 55.0, 1.8  # pixels
 _REACH = 320  # pixels
-_SPIKE_REACH = (
-    15.0  # pixels: farther from its middle, a spike is less than the last bit of the halo
-)
+#: Pixels from its middle beyond which a spike is less than the last bit of the halo.
+_SPIKE_REACH = 15.0
 
 
 def add_glare(image: np.ndarray, wcs: WCS, band: str, flux_of_zero: float) -> None:
     """Add halos and spikes in place; the spikes stand at 45 degrees to the ecliptic."""
     faintest = SATURATED[band] - _GLARING
-    drawn = sources_on(image.shape, wcs, brighter=(band, faintest))
-    limit = flux_of_zero * 10 ** (-0.4 * faintest)
+    drawn = sources_on(image.shape, wcs, brighter=(band, faintest), bands=(band,))
     flux = flux_of_zero * 10 ** (-0.4 * drawn.magnitude[band])
-    steps = np.arange(-_REACH, _REACH + 1, dtype=np.float32)
-    right, down = np.meshgrid(steps, steps)
-    round_ = np.hypot(right, down) < _REACH + 1
-    right, down = right[round_], down[round_]
     turn = np.radians(45) + ecliptic_angle(wcs)
     for at_x, at_y, light in zip(drawn.x, drawn.y, flux, strict=True):
-        column, row = np.rint(at_x), np.rint(at_y)
-        glare = _glare(right + np.float32(column - at_x), down + np.float32(row - at_y), turn)
-        seen = glare * light > limit * 1e-8
-        places = (right[seen] + column).astype(int), (down[seen] + row).astype(int)
-        add_pixels(image, *places, np.float32(light) * glare[seen])
+        rows, dy = _around(at_y, image.shape[0])
+        columns, dx = _around(at_x, image.shape[1])
+        image[rows, columns] += np.float32(light) * _glare(dx, dy, turn)
+
+
+def _around(place: float, size: int) -> tuple[slice, np.ndarray]:
+    """Pixels of an axis that a star's glare reaches, and how far they are from it."""
+    first, end = (int(np.clip(round(place) + step, 0, size)) for step in (-_REACH, _REACH + 1))
+    return slice(first, end), (np.arange(first, end) - place).astype(np.float32)
 
 
 def _glare(dx: np.ndarray, dy: np.ndarray, turn: float) -> np.ndarray:
-    """Halo and spikes of a star of unit flux, fading to nothing at the stamp's border."""
-    radius = np.hypot(dx, dy)
-    light = _HALO / (2 * np.pi * _HALO_SIZE**2) * np.exp(-radius / _HALO_SIZE)
+    """Halo and spikes of a star of unit flux on columns and rows, fading to nothing at a circle."""
+    radius = np.sqrt(np.square(dy)[:, None] + np.square(dx))
+    light = np.exp(radius * np.float32(-1 / _HALO_SIZE))
+    light *= np.float32(_HALO / (2 * np.pi * _HALO_SIZE**2))
     cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
-    norm = _SPIKES / (4 * _SPIKE_SIZE * _SPIKE_WIDTH * np.sqrt(2 * np.pi))
-    one, other = dx * cos + dy * sin, dy * cos - dx * sin
+    one, other = dx * cos + (dy * sin)[:, None], (dy * cos)[:, None] - dx * sin
     for along, across in ((one, other), (other, one)):
-        near = np.flatnonzero(np.abs(across) < _SPIKE_REACH)
-        fading = np.exp(-np.abs(along[near]) / _SPIKE_SIZE)
-        light[near] += norm * fading * np.exp(-0.5 * (across[near] / _SPIKE_WIDTH) ** 2)
-    return light * np.clip((_REACH - radius) / 20, 0, 1)
+        _add_spike(light, along, across)
+    light *= np.clip((_REACH - radius) / 20, 0, 1)
+    return light
+
+
+def _add_spike(light: np.ndarray, along: np.ndarray, across: np.ndarray) -> None:
+    near = np.abs(across) < _SPIKE_REACH
+    norm = np.float32(_SPIKES / (4 * _SPIKE_SIZE * _SPIKE_WIDTH * np.sqrt(2 * np.pi)))
+    fading = np.exp(-np.abs(along[near]) / _SPIKE_SIZE)
+    light[near] += norm * fading * np.exp(-0.5 * (across[near] / _SPIKE_WIDTH) ** 2)
 
 
 def ecliptic_angle(wcs: WCS) -> float:

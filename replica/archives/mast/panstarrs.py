@@ -7,6 +7,7 @@ The form follows a real stack of the Crab's skycell: tile compression of one row
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,14 +22,14 @@ from replica.simulation import cassiopeia
 from replica.simulation.crab import nebula
 from replica.simulation.fits_files import header_of
 from replica.simulation.noise import fractal, generator
+from replica.simulation.photometry import POGSON
 from replica.simulation.render import add_stars, add_template
 from replica.simulation.sky import PULSAR
 
-#: Magnitude unit of the asinh code: 2.5 log10(e).
-POGSON = 1.0857362
 _ZERO, _SCALE, _BLANK = 3.452766656876, 2.02157847203e-04, 32767
 _STEP = 0.5  # arcseconds: pixel of the remnants' templates
 _REACH = 0.42  # degrees: half the diagonal of a skycell, and the half of a template
+_ROWS = 16
 _SATURATED, _STAR_CORE = 32, 4096  # bits of the mask
 
 
@@ -76,8 +77,9 @@ def write(product: Product, path: Path) -> None:
 
 def _write_stack(product: Product, path: Path) -> None:
     band = BANDS[product.band]
-    flux = _sky_flux(product)
-    code = encode(flux, band)
+    code = _sky_flux(product)
+    for lines in _strips(code):
+        encode(lines, band)
     header = _header(product)
     header["BSOFTEN"] = (band.softening, "asinh scaling: softening")
     header["BOFFSET"] = (band.offset, "asinh scaling: offset")
@@ -100,15 +102,23 @@ def _sky_flux(product: Product) -> np.ndarray:
     """Counts: noise, stars, nebula."""
     band = BANDS[product.band]
     rng = generator(product.key)
-    flux = rng.standard_normal(skycell(product.target).shape, dtype=np.float32)
-    flux *= np.float32(band.softening)
-    flux += np.float32(band.offset)
+    flux = np.empty(skycell(product.target).shape, np.float32)
+    for lines in _strips(flux):
+        rng.standard_normal(dtype=np.float32, out=lines)
+        lines *= np.float32(band.softening)
+        lines += np.float32(band.offset)
     counts = _counts_of_zero(product)
     wcs = skycell(product.target).wcs()
     epoch = Time(product.start).jyear
     add_stars(flux, wcs, product.band, counts, _seeing(band), band.softening, epoch)
     _add_remnants(flux, product, counts)
     return flux
+
+
+def _strips(image: np.ndarray) -> Iterator[np.ndarray]:
+    """Few rows of an image at a time, which stay in the processor's cache."""
+    for start in range(0, len(image), _ROWS):
+        yield image[start : start + _ROWS]
 
 
 def _add_remnants(flux: np.ndarray, product: Product, counts: float) -> None:
@@ -180,21 +190,26 @@ def _write_scaled(
 
     The scaling cards go in afterwards, since astropy would not keep them otherwise.
     """
-    image -= np.float32(zero)
-    image /= np.float32(scale)
-    np.rint(image, out=image)
-    np.clip(image, -32766, _BLANK, out=image)
+    whole = np.empty(image.shape, np.int16)
+    for lines, numbers in zip(_strips(image), _strips(whole), strict=True):
+        lines -= np.float32(zero)
+        lines /= np.float32(scale)
+        np.rint(lines, out=lines)
+        numbers[:] = np.clip(lines, -32766, _BLANK, out=lines)
     tile = (1, image.shape[1])
-    hdu = fits.CompImageHDU(image.astype(np.int16), header, "COMPRESSED_IMAGE", "RICE_1", tile)
+    hdu = fits.CompImageHDU(whole, header, "COMPRESSED_IMAGE", "RICE_1", tile)
     packed = io.BytesIO()
     fits.HDUList([_primary(), hdu]).writeto(packed)
     packed.seek(0)
-    with fits.open(packed, disable_image_compression=True) as table:
-        table[1].header["BZERO"] = (zero, "Scaling: TRUE = BZERO + BSCALE * DISK")
-        table[1].header["BSCALE"] = (scale, "Scaling: TRUE = BZERO + BSCALE * DISK")
-        table[1].header["BLANK"] = (_BLANK, "Value for undefined pixels")
-        table[1].header["ZBLANK"] = (_BLANK, "Value for undefined pixels")
-        table.writeto(path, overwrite=True)
+    with fits.open(packed, disable_image_compression=True) as table, path.open("wb") as file:
+        cards, place = table[1].header, table[1].fileinfo()
+        cards["BZERO"] = (zero, "Scaling: TRUE = BZERO + BSCALE * DISK")
+        cards["BSCALE"] = (scale, "Scaling: TRUE = BZERO + BSCALE * DISK")
+        cards["BLANK"] = (_BLANK, "Value for undefined pixels")
+        cards["ZBLANK"] = (_BLANK, "Value for undefined pixels")
+        file.write(packed.getbuffer()[: place["hdrLoc"]])
+        file.write(cards.tostring().encode("ascii"))
+        file.write(packed.getbuffer()[place["datLoc"] :])
 
 
 def _primary() -> fits.PrimaryHDU:

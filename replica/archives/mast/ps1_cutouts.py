@@ -23,11 +23,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from starlette.datastructures import MultiDict
 
-from replica.archives.mast.panstarrs import POGSON
 from replica.archives.mast.ps1_files import product_at
 from replica.holdings import Product
 from replica.protocols.dali import RequestError, numbers
 from replica.protocols.geometry import offsets
+from replica.simulation.photometry import POGSON
 
 _DROPPED = (
     *("XTENSION", "EXTNAME", "PCOUNT", "GCOUNT", "BZERO", "BSCALE", "BLANK", "ZBLANK"),

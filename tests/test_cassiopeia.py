@@ -154,13 +154,38 @@ def test_the_synchrotron_spectrum_is_that_of_the_radio() -> None:
 
 
 def test_optical_filaments_are_few_and_brightest_in_the_north() -> None:
-    template = cassiopeia.optical(0.5, 1.1, 0.2)
+    template = cassiopeia.optical(0.5, 1.1, 0.2, 0.1)
     assert template.sum() * 0.25 == pytest.approx(1, abs=0.01)
     middle = template.shape[0] // 2
     assert template[middle:].sum() > 2 * template[:middle].sum()
     brightest = np.sort(template.ravel())[::-1].cumsum() * 0.25
     area = np.searchsorted(brightest, 0.8) * 0.25  # square arcseconds with most of the light
     assert area < 0.05 * np.pi * 100**2
+
+
+def test_two_strands_cross_the_north() -> None:
+    """A published picture has them 73" and 100" north of the centre, nearly dark between."""
+    template = cassiopeia.optical(0.5, 1.1, 0.0, 0.85)
+    middle = template.shape[0] // 2
+    rows = template[:, middle - 84 : middle + 50].mean(axis=1)  # 42" west to 25" east
+    inner, between, outer = (rows[middle + 2 * n - 6 : middle + 2 * n + 7] for n in (73, 87, 100))
+    assert min(inner.max(), outer.max()) > 3 * between.min()
+    assert rows[middle : middle + 100].max() < 0.1 * inner.max()
+    assert rows[middle + 250 :].max() < 0.1 * outer.max()
+
+
+def test_strands_of_oxygen_and_knots_of_sulphur_shine_in_different_bands() -> None:
+    g, r, z, y = (
+        cassiopeia.optical(
+            1.0, 1.5, panstarrs.BANDS[b].flocculi_share, panstarrs.BANDS[b].oxygen_share
+        )
+        for b in "grzy"
+    )
+    likeness = np.corrcoef([image.ravel() for image in (g, r, z, y)])
+    assert likeness[2, 3] > 0.99
+    assert likeness[0, 2] < 0.8
+    south_west = slice(170, 210), slice(170, 200)  # the flocculi shine in r
+    assert r[south_west].sum() > 2 * z[south_west].sum()
 
 
 def test_two_skycells_show_the_same_remnant() -> None:

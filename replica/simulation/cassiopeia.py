@@ -4,7 +4,7 @@ Offsets are arcseconds east and north of the centre of expansion.  The same fixe
 the remnant of every product, so that bands and surveys agree.  Radii of the two shocks:
 Gotthelf et al. 2001, ApJ 552, L39.  The brightness along the ring and the shapes of the jets
 are drawn after published pictures: Hwang et al. 2004, ApJ 615, L117 (X-rays), Hines et al. 2004,
-ApJS 154, 290 (dust), Fesen et al. 2006, ApJ 645, 283 (optical).
+ApJS 154, 290 (dust), Fesen et al. 2006, ApJ 645, 283, and a picture by A. Block (optical).
 """
 
 from __future__ import annotations
@@ -42,19 +42,8 @@ _DUST_LEVEL = 0.45
 _DUST_ARCS = ((0, 32, 1.0), (275, 25, 0.6), (185, 25, 0.45), (95, 20, 0.3))
 _RADIO_LEVEL = 0.55
 _RADIO_ARCS = ((268, 22, 0.8), (350, 25, 0.5), (100, 20, 0.3))
-_OPTICAL_LEVEL = 0.03
-_OPTICAL_ARCS = (
-    (342, 14, 1.2),
-    (8, 14, 1.7),
-    (30, 10, 0.9),
-    (50, 9, 0.4),
-    (100, 10, 0.45),
-    (135, 8, 0.2),
-    (205, 12, 0.4),
-    (250, 6, 0.2),
-    (290, 9, 0.35),
-    (318, 8, 0.3),
-)
+#: Fibres of a strand: their number per arcsecond, mean length in arcseconds, points of each.
+_FIBRES, _FIBRE, _POINTS = 4.0, 5.0, 24
 #: Rims of the blast wave: radius in units of the largest, and strength.
 _RIMS = ((1.0, 0.24), (0.975, 0.2), (0.94, 0.16), (0.9, 0.1), (0.84, 0.07))
 
@@ -71,6 +60,90 @@ class Jet:
 
 _JET = Jet(JET_ANGLE, 15, 6.5, 245.0)
 _COUNTER_JET = Jet(COUNTER_JET_ANGLE, 9, 7.0, 205.0)
+
+
+@dataclass(frozen=True)
+class Strand:
+    """A bundle of optical filaments along a path.
+
+    Attributes
+    ----------
+    path : tuple of tuple of float
+        Arcseconds east and north of the centre of expansion.
+    spread : float
+        Standard deviation of the filaments across the path, arcseconds.
+    oxygen, sulphur, nitrogen : float
+        Light per arcsecond of the path in [O III]; in [S II], [S III] and [O II]; and in
+        [N II] and Hα, each in units of the brightest strands.
+    """
+
+    path: tuple[tuple[float, float], ...]
+    spread: float
+    oxygen: float
+    sulphur: float
+    nitrogen: float = 0.0
+
+
+#: Read off a published colour picture (A. Block, Mount Lemmon SkyCenter): the places to about
+#: 2", the widths and the light by eye.
+_STRANDS = (
+    # The outer strand of the northern crown, from east to west.
+    Strand(((25, 98), (17, 99), (11, 101), (5, 104)), 2.4, 1.0, 0.25),
+    Strand(((9, 104), (2, 105), (-4, 108)), 1.4, 0.45, 0.85),
+    Strand(((-6, 110), (-15, 111), (-24, 107), (-33, 105), (-42, 110)), 3.0, 0.02, 0.03),
+    Strand(((-16, 97), (-23, 99), (-29, 96), (-35, 97), (-42, 96)), 1.8, 0.85, 0.15),
+    Strand(((-47, 102), (-52, 101), (-56, 96)), 1.4, 0.6, 0.09),
+    Strand(((-42, 97), (-50, 93), (-60, 96)), 3.0, 0.01, 0.04),
+    # The inner strand.
+    Strand(((29, 73), (24, 77), (16, 78), (6, 80)), 1.8, 0.4, 0.25),
+    Strand(((0, 86), (1, 79), (-3, 75), (-10, 68)), 2.0, 0.45, 0.04),
+    Strand(((-8, 68), (-14, 69), (-20, 72), (-27, 73), (-33, 77)), 1.7, 1.15, 0.05),
+    Strand(((-13, 80), (-20, 77), (-25, 76)), 1.8, 0.16, 0.25),
+    Strand(((-34, 79), (-40, 81), (-47, 86), (-52, 92)), 2.2, 0.03, 0.03),
+    # Between the two.
+    Strand(((26, 94), (30, 88), (33, 80), (31, 73)), 2.4, 0.04, 0.25),
+    Strand(((-5, 98), (-13, 93), (-20, 92), (-30, 87)), 3.0, 0.01, 0.06),
+    Strand(((22, 92), (12, 88), (4, 92)), 4.0, 0.01, 0.03),
+    # The straight ends of the crown, and a spike above it.
+    Strand(((45, 78), (37, 90), (30, 100), (26, 107)), 0.6, 0.25, 0.04),
+    Strand(((29, 101), (26, 107), (26, 113), (21, 118), (12, 124)), 1.3, 0.02, 0.21),
+    Strand(((10, 106), (8, 112), (5, 120)), 0.7, 0.16, 0.02),
+    Strand(((41, 73), (35, 72), (35, 63)), 1.2, 0.06, 0.01),
+    Strand(((-60, 97), (-66, 101), (-70, 96), (-69, 91)), 1.8, 0.16, 0.16),
+    Strand(((-66, 90), (-68, 83), (-73, 78), (-79, 71), (-84, 68)), 0.7, 0.35, 0.03),
+    Strand(((-74, 90), (-82, 80), (-90, 78), (-97, 76)), 2.0, 0.005, 0.05, 0.04),
+    Strand(((-100, 57), (-102, 50)), 1.0, 0.21, 0.06),
+    # Knots outside the crown.
+    Strand(((18, 116), (0, 122), (-22, 117), (-48, 113), (-64, 106)), 3.5, 0.005, 0.02),
+    # The base of the jet.
+    Strand(((114, 81), (100, 81), (90, 80), (80, 78), (70, 79), (62, 74)), 1.6, 0.08, 0.09),
+    Strand(((140, 80), (126, 82), (112, 81)), 2.0, 0.0, 0.01),
+    Strand(((61, 70), (62, 62), (70, 55)), 1.5, 0.01, 0.01),
+    Strand(((80, 70), (88, 68)), 1.0, 0.0, 0.01, 0.21),
+    # The eastern edge.
+    Strand(((96, 62), (86, 50), (84, 43), (84, 36), (88, 29)), 1.6, 0.05, 0.05),
+    Strand(((82, 25), (79, 12), (75, 4)), 1.0, 0.005, 0.02),
+    Strand(((122, 10), (114, 5), (108, 2), (104, -6), (98, -14)), 1.5, 0.01, 0.01),
+    Strand(((73, -20), (72, -36), (69, -52), (67, -64)), 1.0, 0.005, 0.01),
+    Strand(((46, -35), (45, -45)), 1.2, 0.06, 0.005),
+    Strand(((56, -72), (48, -70), (40, -67)), 1.2, 0.06, 0.01),
+    Strand(((15, -32), (11, -41), (8, -47)), 0.9, 0.02, 0.0),
+    # The south and the south-west.
+    Strand(((4, -93), (-4, -97)), 3.0, 0.01, 0.02),
+    Strand(((-18, -100), (-35, -97), (-50, -92), (-62, -88)), 1.6, 0.005, 0.02, 0.005),
+    Strand(((-56, -90), (-70, -83), (-84, -73), (-97, -64)), 2.2, 0.005, 0.02, 0.01),
+    Strand(((-60, -73), (-68, -77), (-76, -76), (-84, -73)), 1.7, 0.005, 0.04, 0.85),
+    Strand(((-64, -60), (-68, -70)), 3.0, 0.005, 0.01, 0.04),
+    Strand(((-101, -58), (-107, -52), (-112, -44), (-119, -37)), 1.5, 0.005, 0.03, 0.25),
+    # Inside: flocculi below the crown, and a wisp in the west.
+    Strand(((27, 64), (18, 55), (9, 50), (2, 49), (-2, 42)), 2.2, 0.0, 0.01, 0.3),
+    Strand(((-14, 46), (-21, 48), (-28, 54), (-34, 62)), 1.8, 0.0, 0.01, 0.21),
+    Strand(((-38, 33), (-48, 40), (-60, 46), (-67, 42), (-74, 24)), 1.5, 0.005, 0.02, 0.01),
+    Strand(((-76, 38), (-86, 36)), 1.2, 0.0, 0.01, 0.12),
+)
+#: How much the light of oxygen, sulphur and nitrogen differs from fibre to fibre: the slow
+#: flocculi are few and stand alone.
+_PURITY = (0.5, 1.1, 1.7)
 
 
 def scale(year: float) -> float:
@@ -124,7 +197,7 @@ def synchrotron(step: float, fwhm: float) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def optical(step: float, fwhm: float, flocculi: float) -> np.ndarray:
+def optical(step: float, fwhm: float, flocculi: float, oxygen: float) -> np.ndarray:
     """Filaments and knots of the ejecta, blurred by the seeing.
 
     Parameters
@@ -136,17 +209,18 @@ def optical(step: float, fwhm: float, flocculi: float) -> np.ndarray:
     flocculi : float
         Share of the light that comes from the slow flocculi of the progenitor's wind, which
         shine in the lines of hydrogen and nitrogen.
+    oxygen : float
+        Share of the light that comes from the strands that shine in [O III]; the rest is that
+        of the knots rich in sulphur.
 
     Returns
     -------
     ndarray of float32, shape (512/step, 512/step)
         Per square arcsecond, the integral over the sky is 1.  Rows go north, columns east.
     """
-    east, north = _template_offsets(step)
-    light = 0.75 * _unit(_filaments(east, north), step)
-    light += 0.25 * _unit(_knots(step), step)
-    light *= 1 - flocculi
-    light += flocculi * _unit(_points("flocculi", 45, step, _flocculi_places), step)
+    in_oxygen, in_sulphur, in_nitrogen = (_unit(light, step) for light in _strands(step))
+    knots = 0.98 * in_sulphur + 0.02 * _unit(_far_knots(step), step)
+    light = oxygen * in_oxygen + flocculi * in_nitrogen + (1 - oxygen - flocculi) * knots
     return blur(light, fwhm / step)
 
 
@@ -289,40 +363,95 @@ def _jet(east: np.ndarray, north: np.ndarray, name: str, jet: Jet) -> np.ndarray
     return total
 
 
-def _filaments(east: np.ndarray, north: np.ndarray) -> np.ndarray:
-    """The few optical filaments: the densest strands of the ring, in patches."""
-    radius, angle = _ring_radius(east, north), _position_angle(east, north)
-    patches = np.exp(0.8 * _texture("optical patches", 17, 35, 70, 140, 280)(east, north))
-    strands = _web_along_ring(radius, angle) + 0.8 * _web_along_ring(radius, angle, 2)
-    ring = np.exp(-(((radius - 101) / 10) ** 2))
-    return strands**2.5 * patches * ring * _around(angle, _OPTICAL_LEVEL, _OPTICAL_ARCS)
+def _strands(step: float) -> list[np.ndarray]:
+    """Light of all strands in the lines of oxygen, of sulphur and of nitrogen."""
+    drawn = [_fibres(generator("cassiopeia strand", i), s) for i, s in enumerate(_STRANDS)]
+    east, north = (np.concatenate([fibres[axis] for fibres in drawn]) for axis in (0, 1))
+    light = np.concatenate([fibres[2] for fibres in drawn], axis=1)
+    return [_deposit(east, north, weight, step) for weight in light]
 
 
-def _knots(step: float) -> np.ndarray:
-    """Fast-moving knots: on the ring where the filaments are, and far out in the jets."""
-    knots = _points("knots", 420, step, _knot_places)
-    knots += 0.35 * _points("jet", 90, step, lambda rng, count: _jet_places(rng, count, JET_ANGLE))
+def _fibres(rng: np.random.Generator, strand: Strand) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points along the short crooked fibres and the knots that make up a strand.
+
+    Returns
+    -------
+    east, north : ndarray, shape (n,)
+        Arcseconds.
+    light : ndarray, shape (3, n)
+        In the lines of oxygen, of sulphur and of nitrogen.
+    """
+    path = np.array(strand.path, float)
+    place = np.append(0, np.hypot(*np.diff(path, axis=0).T).cumsum())
+    count = round(_FIBRES * place[-1]) + 4
+    middle, beside, light = _clumps(rng, count, place[-1], strand.spread)
+    length = rng.exponential(_FIBRE, (count, 1)) + 0.5
+    steps = np.linspace(-0.5, 0.5, _POINTS)
+    turn = rng.normal(0, 0.2, (count, 1)) * steps
+    crooked = rng.normal(0, 0.14 / np.sqrt(_POINTS), (count, _POINTS)).cumsum(axis=1)
+    across = beside + strand.spread * length * (turn + crooked)  # thin strands are straight
+    east, north = _beside(path, place, (middle + length * steps).ravel(), across.ravel())
+    light = np.sqrt(length) * light * (1.05 - 4 * steps**2)
+    return east, north, _by_gas(rng, light, strand) * place[-1]
+
+
+def _by_gas(rng: np.random.Generator, light: np.ndarray, strand: Strand) -> np.ndarray:
+    """Light of fibres, shape (fibres, points), in the lines of each gas: shape (3, n)."""
+    light = light * rng.lognormal(0, 0.8, light.shape)
+    mixture = np.exp(rng.normal(0, 1, (3, len(light), 1)) * np.reshape(_PURITY, (3, 1, 1)))
+    mixture *= np.reshape([strand.oxygen, strand.sulphur, strand.nitrogen], (3, 1, 1))
+    return (mixture * light / light.sum()).reshape(3, -1)
+
+
+def _clumps(
+    rng: np.random.Generator, count: int, length: float, spread: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places along and across a strand, and light, of fibres that crowd in clumps."""
+    clumps = round(length / (2 * spread)) + 2  # about as long as the strand is wide
+    home = rng.integers(0, clumps, (count, 1))
+    along = rng.uniform(0, length, clumps)[home] + rng.normal(0, 0.7 * spread, (count, 1))
+    across = rng.normal(0, spread, clumps)[home] + rng.normal(0, 0.22 * spread, (count, 1))
+    light = rng.lognormal(0, 0.9, clumps)[home] * rng.lognormal(0, 1.25, (count, 1))
+    return along, across, light
+
+
+def _beside(
+    path: np.ndarray, place: np.ndarray, along: np.ndarray, across: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """East and north of points so far along a path, beyond its ends too, and beside it."""
+    piece = np.clip(np.searchsorted(place, along) - 1, 0, place.size - 2)
+    ahead = np.diff(path, axis=0)[piece] / np.diff(place)[piece, None]
+    east, north = (path[piece] + ahead * (along - place[piece])[:, None]).T
+    return east - across * ahead[:, 1], north + across * ahead[:, 0]
+
+
+def _deposit(east: np.ndarray, north: np.ndarray, light: np.ndarray, step: float) -> np.ndarray:
+    """Points of light as a template, each shared among the four nearest pixels."""
+    size = round(2 * HALF_TEMPLATE / step)
+    total = np.zeros(size * size)
+    row, column = north / step + size / 2, east / step + size / 2
+    i, j = np.floor(row).astype(int), np.floor(column).astype(int)
+    for down in (0, 1):
+        for right in (0, 1):
+            share = (1 - np.abs(row - i - down)) * (1 - np.abs(column - j - right))
+            pixel = (i + down) * size + j + right
+            total += np.bincount(pixel, light * share, size * size)
+    return total.reshape(size, size).astype(np.float32)
+
+
+def _far_knots(step: float) -> np.ndarray:
+    """Fast-moving knots far out in the jets."""
+    knots = _points("jet", 90, step, lambda rng, count: _jet_places(rng, count, JET_ANGLE))
     counter = _points("counter-jet", 25, step, lambda r, n: _jet_places(r, n, COUNTER_JET_ANGLE))
-    return knots + 0.08 * counter
+    return knots + 0.23 * counter
 
 
 Places = tuple[np.ndarray, np.ndarray]
 
 
-def _knot_places(rng: np.random.Generator, count: int) -> Places:
-    """Radii and position angles that follow the bright arcs of the optical ring."""
-    angle = rng.uniform(0, 360, 40 * count)
-    bright = _around(angle, _OPTICAL_LEVEL, _OPTICAL_ARCS)
-    angle = angle[rng.random(angle.size) < bright / 2][:count]
-    return rng.normal(103, 9, angle.size), angle
-
-
 def _jet_places(rng: np.random.Generator, count: int, axis: float) -> Places:
-    return rng.uniform(110, 230, count), axis + rng.normal(0, 7, count)
-
-
-def _flocculi_places(rng: np.random.Generator, count: int) -> Places:
-    return rng.uniform(45, 140, count), rng.uniform(0, 360, count)
+    stream = axis + np.array([-8, 0, 6])[rng.integers(0, 3, count)]
+    return 110 + 120 * rng.random(count) ** 2, stream + rng.normal(0, 2, count)
 
 
 def _points(name: str, count: int, step: float, places) -> np.ndarray:
@@ -331,11 +460,7 @@ def _points(name: str, count: int, step: float, places) -> np.ndarray:
     radius, angle = places(rng, count)
     light = rng.pareto(1.6, radius.size) + 0.2
     east, north = radius * np.sin(np.radians(angle)), radius * np.cos(np.radians(angle))
-    size = round(2 * HALF_TEMPLATE / step)
-    template = np.zeros((size, size), np.float32)
-    row, column = (np.rint(offset / step + size / 2).astype(int) for offset in (north, east))
-    np.add.at(template, (row, column), light.clip(max=12).astype(np.float32))
-    return template
+    return _deposit(east, north, light.clip(max=12), step)
 
 
 def _smooth_step(x: np.ndarray) -> np.ndarray:

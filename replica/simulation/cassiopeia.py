@@ -39,7 +39,7 @@ _TEXTURE = 1024  # pixels of half an arcsecond
 _RING_LEVEL = 0.26
 _RING_ARCS = ((355, 24, 0.9), (62, 18, -0.16), (108, 20, 1.0), (225, 14, 0.3), (278, 14, 0.2))
 _DUST_LEVEL = 0.45
-_DUST_ARCS = ((355, 30, 1.6), (275, 25, 0.4), (185, 22, 0.3), (95, 20, 0.35))
+_DUST_ARCS = ((354, 26, 2.8), (45, 20, -0.15), (275, 25, 0.2), (185, 22, 0.3), (95, 20, 0.35))
 _RADIO_LEVEL = 0.55
 _RADIO_ARCS = ((268, 22, 0.8), (350, 25, 0.5), (100, 20, 0.3))
 #: Fibres of a strand: their number per arcsecond, mean length in arcseconds, points of each.

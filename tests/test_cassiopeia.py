@@ -41,6 +41,11 @@ def polar(wcs: WCS, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return CENTRE.separation(place).arcsec, CENTRE.position_angle(place).deg
 
 
+def apart(angle: np.ndarray, other: float) -> np.ndarray:
+    """Difference of position angles, -180 to 180 degrees."""
+    return (angle - other + 180) % 360 - 180
+
+
 @pytest.fixture(scope="module")
 def first_image() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Counts of Chandra's image of 2000, radii and position angles of its pixels."""
@@ -69,6 +74,16 @@ def test_the_ring_and_the_blast_wave_have_the_published_radii(first_image) -> No
     assert middle[mean > rim / 4].max() == pytest.approx(153, abs=6)
 
 
+def test_the_ring_is_brightest_in_the_north_and_in_the_south_east(first_image) -> None:
+    """Hwang et al. 2004: the west does not outshine them; iron reaches out in the south-east."""
+    counts, radius, angle = first_image
+    ring, iron = (radius > 75) & (radius < 120), (radius > 122) & (radius < 140)
+    light = {a: counts[ring & (abs(apart(angle, a)) < 15)].mean() for a in (0, 105, 190, 270)}
+    assert min(light[0], light[105]) > 1.2 * light[270] > 1.2 * light[190]
+    outside = [counts[iron & (abs(apart(angle, a)) < 12)].mean() for a in range(90, 240, 15)]
+    assert max(outside[:3]) > 1.5 * np.median(outside)
+
+
 def test_rims_of_the_blast_wave_are_thin(first_image) -> None:
     """A rim is brighter than the gas on both of its sides, along most of the circle."""
     counts, radius, angle = first_image
@@ -85,7 +100,7 @@ def test_the_jet_points_north_east(first_image) -> None:
     counts, radius, angle = first_image
     outside = (radius > 165) & (radius < 195)
     directions = np.arange(0, 360, 10)
-    light = [counts[outside & (abs((angle - a + 180) % 360 - 180) < 10)].sum() for a in directions]
+    light = [counts[outside & (abs(apart(angle, a)) < 10)].sum() for a in directions]
     assert directions[np.argmax(light)] == pytest.approx(63, abs=10)
     assert max(light) > 10 * np.median(light)
 
@@ -154,13 +169,38 @@ def test_the_synchrotron_spectrum_is_that_of_the_radio() -> None:
 
 
 def test_optical_filaments_are_few_and_brightest_in_the_north() -> None:
-    template = cassiopeia.optical(0.5, 1.1, 0.2)
+    template = cassiopeia.optical(0.5, 1.1, 0.2, 0.1)
     assert template.sum() * 0.25 == pytest.approx(1, abs=0.01)
     middle = template.shape[0] // 2
     assert template[middle:].sum() > 2 * template[:middle].sum()
     brightest = np.sort(template.ravel())[::-1].cumsum() * 0.25
     area = np.searchsorted(brightest, 0.8) * 0.25  # square arcseconds with most of the light
     assert area < 0.05 * np.pi * 100**2
+
+
+def test_two_strands_cross_the_north() -> None:
+    """A published picture has them 73" and 100" north of the centre, nearly dark between."""
+    template = cassiopeia.optical(0.5, 1.1, 0.0, 0.85)
+    middle = template.shape[0] // 2
+    rows = template[:, middle - 84 : middle + 50].mean(axis=1)  # 42" west to 25" east
+    inner, between, outer = (rows[middle + 2 * n - 6 : middle + 2 * n + 7] for n in (73, 87, 100))
+    assert min(inner.max(), outer.max()) > 3 * between.min()
+    assert rows[middle : middle + 100].max() < 0.1 * inner.max()
+    assert rows[middle + 250 :].max() < 0.1 * outer.max()
+
+
+def test_strands_of_oxygen_and_knots_of_sulphur_shine_in_different_bands() -> None:
+    g, r, z, y = (
+        cassiopeia.optical(
+            1.0, 1.5, panstarrs.BANDS[b].flocculi_share, panstarrs.BANDS[b].oxygen_share
+        )
+        for b in "grzy"
+    )
+    likeness = np.corrcoef([image.ravel() for image in (g, r, z, y)])
+    assert likeness[2, 3] > 0.99
+    assert likeness[0, 2] < 0.8
+    south_west = slice(170, 210), slice(170, 200)  # the flocculi shine in r
+    assert r[south_west].sum() > 2 * z[south_west].sum()
 
 
 def test_two_skycells_show_the_same_remnant() -> None:

@@ -4,7 +4,7 @@ Offsets are arcseconds east and north of the centre of expansion.  The same fixe
 the remnant of every product, so that bands and surveys agree.  Radii of the two shocks:
 Gotthelf et al. 2001, ApJ 552, L39.  The brightness along the ring and the shapes of the jets
 are drawn after published pictures: Hwang et al. 2004, ApJ 615, L117 (X-rays), Hines et al. 2004,
-ApJS 154, 290 (dust), Fesen et al. 2006, ApJ 645, 283 (optical).
+ApJS 154, 290 (dust), Fesen et al. 2006, ApJ 645, 283, and a picture by A. Block (optical).
 """
 
 from __future__ import annotations
@@ -35,28 +35,20 @@ JET_ANGLE, COUNTER_JET_ANGLE = 63.0, 245.0
 HALF_TEMPLATE = 256.0
 
 _TEXTURE = 1024  # pixels of half an arcsecond
-#: Where the ring is bright: position angle, width (degrees) and strength over its level.
-_RING_LEVEL = 0.38
-_RING_ARCS = ((5, 28, 1.0), (325, 22, 0.7), (102, 20, 0.75), (222, 16, 0.45), (272, 17, 0.85))
+#: Where the ring is bright or weak: position angle, width (degrees), strength over its level.
+_RING_LEVEL = 0.26
+_RING_ARCS = ((355, 24, 0.9), (62, 18, -0.16), (108, 20, 1.0), (225, 14, 0.3), (278, 14, 0.2))
 _DUST_LEVEL = 0.45
-_DUST_ARCS = ((0, 32, 1.0), (275, 25, 0.6), (185, 25, 0.45), (95, 20, 0.3))
+_DUST_ARCS = ((354, 26, 2.8), (45, 20, -0.15), (275, 25, 0.2), (185, 22, 0.3), (95, 20, 0.35))
 _RADIO_LEVEL = 0.55
 _RADIO_ARCS = ((268, 22, 0.8), (350, 25, 0.5), (100, 20, 0.3))
-_OPTICAL_LEVEL = 0.03
-_OPTICAL_ARCS = (
-    (342, 14, 1.2),
-    (8, 14, 1.7),
-    (30, 10, 0.9),
-    (50, 9, 0.4),
-    (100, 10, 0.45),
-    (135, 8, 0.2),
-    (205, 12, 0.4),
-    (250, 6, 0.2),
-    (290, 9, 0.35),
-    (318, 8, 0.3),
-)
-#: Rims of the blast wave: radius in units of the largest, and strength.
-_RIMS = ((1.0, 0.24), (0.975, 0.2), (0.94, 0.16), (0.9, 0.1), (0.84, 0.07))
+#: Fibres of a strand: their number per arcsecond, mean length in arcseconds, points of each.
+_FIBRES, _FIBRE, _POINTS = 4.0, 5.0, 24
+#: Rims of the blast wave: number, mean distance inside the largest, and depth of the layer that
+#: shines, arcseconds (Vink & Laming 2003, ApJ 584, 758: rounded); rims before the inside.
+_RIMS, _RIM_INSIDE, _RIM_DEPTH, _INNER_RIMS = 70, 7.0, 2.2, 14
+#: Parts of the X-ray light, in units of that of the ring; `_CLUMP` blurs its clumps, arcseconds.
+_RIM_LIGHT, _X_RAY_CLUMPS, _CLUMP = 4e-6, 4.5, 1.8
 
 
 @dataclass(frozen=True)
@@ -69,8 +61,106 @@ class Jet:
     end: float
 
 
-_JET = Jet(JET_ANGLE, 15, 6.5, 245.0)
+_JET = Jet(JET_ANGLE, 15, 6.5, 230.0)
 _COUNTER_JET = Jet(COUNTER_JET_ANGLE, 9, 7.0, 205.0)
+
+
+@dataclass(frozen=True)
+class Strand:
+    """A bundle of optical filaments along a path.
+
+    Attributes
+    ----------
+    path : tuple of tuple of float
+        Arcseconds east and north of the centre of expansion.
+    spread : float
+        Standard deviation of the filaments across the path, arcseconds.
+    light : tuple of float
+        Per arcsecond of the path.  Of an optical strand in [O III]; in [S II], [S III] and
+        [O II]; in [N II] and Hα.  Of an X-ray strand one number.
+    """
+
+    path: tuple[tuple[float, float], ...]
+    spread: float
+    light: tuple[float, ...]
+
+
+#: Read off a published colour picture (A. Block, Mount Lemmon SkyCenter): the places to about
+#: 2", the widths and the light by eye.
+_STRANDS = (
+    # The outer strand of the northern crown, from east to west.
+    Strand(((25, 98), (17, 99), (11, 101), (5, 104)), 2.4, (1.0, 0.25, 0.0)),
+    Strand(((9, 104), (2, 105), (-4, 108)), 1.4, (0.45, 0.85, 0.0)),
+    Strand(((-6, 110), (-15, 111), (-24, 107), (-33, 105), (-42, 110)), 2.5, (0.02, 0.02, 0.0)),
+    Strand(((-16, 97), (-23, 99), (-29, 96), (-35, 97), (-42, 96)), 1.8, (0.85, 0.15, 0.0)),
+    Strand(((-47, 102), (-52, 101), (-56, 96)), 1.4, (0.6, 0.09, 0.0)),
+    Strand(((-42, 97), (-50, 93), (-60, 96)), 3.0, (0.01, 0.04, 0.0)),
+    # The inner strand.
+    Strand(((29, 73), (24, 77), (16, 78), (6, 80)), 1.8, (0.4, 0.25, 0.0)),
+    Strand(((0, 86), (1, 79), (-3, 75), (-10, 68)), 2.0, (0.45, 0.04, 0.0)),
+    Strand(((-8, 68), (-14, 69), (-20, 72), (-27, 73), (-33, 77)), 2.0, (1.3, 0.05, 0.0)),
+    Strand(((-13, 80), (-20, 77), (-25, 76)), 1.8, (0.16, 0.25, 0.0)),
+    Strand(((-34, 79), (-40, 81), (-47, 86), (-52, 92)), 2.2, (0.03, 0.03, 0.0)),
+    # Between the two.
+    Strand(((26, 94), (30, 88), (33, 80), (31, 73)), 2.4, (0.04, 0.25, 0.0)),
+    Strand(((-5, 98), (-13, 93), (-20, 92), (-30, 87)), 2.5, (0.01, 0.05, 0.0)),
+    Strand(((22, 92), (12, 88), (4, 92)), 3.0, (0.01, 0.02, 0.0)),
+    # The straight ends of the crown, and a spike above it.
+    Strand(((45, 78), (37, 90), (30, 100), (26, 107)), 0.6, (0.25, 0.04, 0.0)),
+    Strand(((29, 101), (26, 107), (26, 113), (21, 118), (12, 124)), 1.3, (0.02, 0.12, 0.0)),
+    Strand(((10, 106), (8, 112), (5, 120)), 0.7, (0.16, 0.02, 0.0)),
+    Strand(((41, 73), (35, 72), (35, 63)), 1.2, (0.06, 0.01, 0.0)),
+    Strand(((-60, 97), (-66, 101), (-70, 96), (-69, 91)), 1.8, (0.16, 0.16, 0.0)),
+    Strand(((-66, 90), (-68, 83), (-73, 78), (-79, 71), (-84, 68)), 0.7, (0.35, 0.03, 0.0)),
+    Strand(((-74, 90), (-82, 80), (-90, 78), (-97, 76)), 2.0, (0.005, 0.05, 0.04)),
+    Strand(((-100, 57), (-102, 50)), 1.0, (0.21, 0.06, 0.0)),
+    # Knots outside the crown.
+    Strand(((18, 116), (0, 122), (-22, 117), (-48, 113), (-64, 106)), 3.0, (0.005, 0.01, 0.0)),
+    # The base of the jet.
+    Strand(((114, 81), (100, 81), (90, 80), (80, 78), (70, 79), (62, 74)), 1.6, (0.08, 0.09, 0.0)),
+    Strand(((140, 80), (126, 82), (112, 81)), 2.0, (0.0, 0.01, 0.0)),
+    Strand(((61, 70), (62, 62), (70, 55)), 1.5, (0.01, 0.01, 0.0)),
+    Strand(((80, 70), (88, 68)), 1.0, (0.0, 0.01, 0.21)),
+    # The eastern edge.
+    Strand(((96, 62), (86, 50), (84, 43), (84, 36), (88, 29)), 1.6, (0.05, 0.05, 0.0)),
+    Strand(((82, 25), (79, 12), (75, 4)), 1.0, (0.005, 0.02, 0.0)),
+    Strand(((122, 10), (114, 5), (108, 2), (104, -6), (98, -14)), 1.5, (0.01, 0.01, 0.0)),
+    Strand(((73, -20), (72, -36), (69, -52), (67, -64)), 1.0, (0.005, 0.01, 0.0)),
+    Strand(((46, -35), (45, -45)), 1.2, (0.06, 0.005, 0.0)),
+    Strand(((56, -72), (48, -70), (40, -67)), 1.2, (0.06, 0.01, 0.0)),
+    Strand(((15, -32), (11, -41), (8, -47)), 0.9, (0.02, 0.0, 0.0)),
+    # The south and the south-west.
+    Strand(((4, -93), (-4, -97)), 3.0, (0.01, 0.02, 0.0)),
+    Strand(((-18, -100), (-35, -97), (-50, -92), (-62, -88)), 1.6, (0.005, 0.02, 0.005)),
+    Strand(((-56, -90), (-70, -83), (-84, -73), (-97, -64)), 2.2, (0.005, 0.02, 0.01)),
+    Strand(((-60, -73), (-68, -77), (-76, -76), (-84, -73)), 1.7, (0.005, 0.04, 0.85)),
+    Strand(((-64, -60), (-68, -70)), 3.0, (0.005, 0.01, 0.04)),
+    Strand(((-101, -58), (-107, -52), (-112, -44), (-119, -37)), 1.5, (0.005, 0.03, 0.25)),
+    # Inside: flocculi below the crown, and a wisp in the west.
+    Strand(((27, 64), (18, 55), (9, 50), (2, 49), (-2, 42)), 2.2, (0.0, 0.01, 0.3)),
+    Strand(((-14, 46), (-21, 48), (-28, 54), (-34, 62)), 1.8, (0.0, 0.01, 0.21)),
+    Strand(((-38, 33), (-48, 40), (-60, 46), (-67, 42), (-74, 24)), 1.5, (0.005, 0.02, 0.01)),
+    Strand(((-76, 38), (-86, 36)), 1.2, (0.0, 0.01, 0.12)),
+)
+#: Bundles of X-ray filaments and clumps, after Hwang et al. 2004: places rounded to about 10".
+_X_RAY_STRANDS = (
+    # The north: the two strands of the crown, wider here, and its brightest knots.
+    Strand(((48, 80), (22, 98), (-20, 101), (-55, 92), (-75, 75)), 5.0, (1.0,)),
+    Strand(((34, 72), (5, 76), (-20, 70), (-45, 80)), 4.0, (0.5,)),
+    Strand(((22, 98), (8, 102), (-12, 102)), 3.0, (1.6,)),
+    # The south-east, and its fingers rich in iron.
+    Strand(((88, 22), (97, -6), (95, -32), (78, -58)), 6.0, (1.7,)),
+    Strand(((94, -8), (118, -20), (135, -29)), 4.0, (0.55,)),
+    Strand(((90, -34), (110, -44), (126, -55)), 4.0, (0.5,)),
+    Strand(((98, 6), (122, 2), (136, -6)), 3.5, (0.2,)),
+    # The west, the south-west and the south.
+    Strand(((-92, 40), (-106, 12), (-106, -14), (-98, -38)), 5.0, (0.55,)),
+    Strand(((-88, -52), (-70, -72), (-52, -82)), 4.0, (0.35,)),
+    Strand(((38, -82), (8, -92), (-30, -92)), 5.0, (0.35,)),
+)
+#: How much the light of oxygen (or in X-rays), of sulphur and of nitrogen differs from fibre to
+#: fibre: the slow flocculi are few and stand alone.
+_PURITY = (0.5, 1.1, 1.7)
 
 
 def scale(year: float) -> float:
@@ -91,12 +181,12 @@ def synchrotron_flux(wavelength: float) -> float:
 def x_rays(step: float, fwhm: float) -> np.ndarray:
     """X-rays without the neutron star, blurred by a telescope: a template (see `optical`)."""
     east, north = _template_offsets(step)
-    radius, angle = np.hypot(east, north), _position_angle(east, north)
-    light = 1.15 * _ejecta(east, north, _RING_LEVEL, _RING_ARCS)
-    light += _blast_wave(east, north, radius, angle)
-    light += 0.34 * _jet(east, north, "jet", _JET)
-    light += 0.06 * _jet(east, north, "counter-jet", _COUNTER_JET)
-    light *= radius < 0.9 * HALF_TEMPLATE
+    light = _ejecta(east, north, _RING_LEVEL, _RING_ARCS)
+    light += _X_RAY_CLUMPS * blur(_draw(_X_RAY_STRANDS, step)[0], _CLUMP / step)
+    light += _blast_wave(east, north, step)
+    light += 0.26 * _jet("jet", _JET, step)
+    light += 0.06 * _jet("counter-jet", _COUNTER_JET, step)
+    light *= np.hypot(east, north) < 0.9 * HALF_TEMPLATE
     return blur(_unit(light, step), fwhm / step)
 
 
@@ -104,11 +194,10 @@ def x_rays(step: float, fwhm: float) -> np.ndarray:
 def dust(step: float, fwhm: float) -> np.ndarray:
     """Warm dust in the shocked ejecta, blurred by a telescope: a template (see `optical`)."""
     east, north = _template_offsets(step)
-    radius, angle = np.hypot(east, north), _position_angle(east, north)
     light = _ejecta(east, north, _DUST_LEVEL, _DUST_ARCS)
-    light += 0.25 * _blast_wave(east, north, radius, angle)
-    light += 0.12 * _jet(east, north, "jet", _JET)
-    light += 0.10 * _jet(east, north, "counter-jet", _COUNTER_JET)
+    light += 0.25 * _blast_wave(east, north, step)
+    light += 0.05 * _jet("jet", _JET, step)
+    light += 0.03 * _jet("counter-jet", _COUNTER_JET, step)
     return blur(_unit(light, step), fwhm / step)
 
 
@@ -116,15 +205,14 @@ def dust(step: float, fwhm: float) -> np.ndarray:
 def synchrotron(step: float, fwhm: float) -> np.ndarray:
     """Synchrotron light, smoother than the dust, blurred by a telescope: a template."""
     east, north = _template_offsets(step)
-    radius, angle = np.hypot(east, north), _position_angle(east, north)
     light = 0.4 * _shell(_ring_radius(east, north), 84.0, 112.0) ** 2
     light += 0.5 * _ejecta(east, north, _RADIO_LEVEL, _RADIO_ARCS)
-    light += 0.3 * _blast_wave(east, north, radius, angle)
+    light += 0.3 * _blast_wave(east, north, step)
     return blur(_unit(light, step), fwhm / step)
 
 
 @lru_cache(maxsize=8)
-def optical(step: float, fwhm: float, flocculi: float) -> np.ndarray:
+def optical(step: float, fwhm: float, flocculi: float, oxygen: float) -> np.ndarray:
     """Filaments and knots of the ejecta, blurred by the seeing.
 
     Parameters
@@ -136,17 +224,18 @@ def optical(step: float, fwhm: float, flocculi: float) -> np.ndarray:
     flocculi : float
         Share of the light that comes from the slow flocculi of the progenitor's wind, which
         shine in the lines of hydrogen and nitrogen.
+    oxygen : float
+        Share of the light that comes from the strands that shine in [O III]; the rest is that
+        of the knots rich in sulphur.
 
     Returns
     -------
     ndarray of float32, shape (512/step, 512/step)
         Per square arcsecond, the integral over the sky is 1.  Rows go north, columns east.
     """
-    east, north = _template_offsets(step)
-    light = 0.75 * _unit(_filaments(east, north), step)
-    light += 0.25 * _unit(_knots(step), step)
-    light *= 1 - flocculi
-    light += flocculi * _unit(_points("flocculi", 45, step, _flocculi_places), step)
+    in_oxygen, in_sulphur, in_nitrogen = (_unit(light, step) for light in _draw(_STRANDS, step))
+    knots = 0.98 * in_sulphur + 0.02 * _unit(_far_knots(step), step)
+    light = oxygen * in_oxygen + flocculi * in_nitrogen + (1 - oxygen - flocculi) * knots
     return blur(light, fwhm / step)
 
 
@@ -204,9 +293,9 @@ def _ejecta(
     radius, angle = _ring_radius(east, north), _position_angle(east, north)
     clumps = np.exp(0.8 * _texture("clumps", 13, 27, 54, 108, 216)(east, north))
     ring = np.exp(-(((radius - REVERSE_SHOCK) / np.where(radius < REVERSE_SHOCK, 13, 12)) ** 2))
-    strands = 0.26 * _web_along_ring(radius, angle) + 0.16 * _web_along_ring(radius, angle, 2)
-    patches = np.exp(0.4 * _texture("patchy", 11, 23, 47, 95)(east, north))
-    along = ring * patches * (0.16 * clumps + strands)
+    strands = 0.3 * _web_along_ring(radius, angle) + 0.22 * _web_along_ring(radius, angle, 2)
+    patches = np.exp(0.7 * _texture("patchy", 11, 23, 47, 95)(east, north))
+    along = ring * patches * (0.11 * clumps + strands)
     inside = 0.05 * _shell(radius, 86.0, 114.0) * clumps + 0.05 * _web_on_shell(east, north)
     return along * _around(angle, level, arcs) + 0.6 * inside
 
@@ -244,85 +333,161 @@ def _web() -> np.ndarray:
     return np.pad(total / total.mean(), (0, 1), mode="wrap")
 
 
-def _blast_wave(
-    east: np.ndarray, north: np.ndarray, radius: np.ndarray, angle: np.ndarray
-) -> np.ndarray:
+def _blast_wave(east: np.ndarray, north: np.ndarray, step: float) -> np.ndarray:
     """Thin synchrotron rims where the blast wave is seen edge-on, and the shell behind them."""
-    total = np.zeros_like(east)
-    broken = 1 - 0.85 * np.exp(-((_apart(angle, JET_ANGLE) / 11) ** 2))
-    for number, (size, strength) in enumerate(_RIMS):
-        bend = 4.2 * _texture(f"rim {number}", 5, 11, 23, 46, 92, 184)(east, north)
-        behind = BLAST_WAVE * size + bend - radius
-        present = np.clip(0.25 + 0.7 * _texture(f"arcs {number}", 7, 15, 31, 62)(east, north), 0, 2)
-        rim = np.exp(-np.clip(behind, 0, None) / 3.2) * _smooth_step(behind / 1.5 + 1)
-        total += strength * present * broken * rim
-    edge = radius + 3 * _texture("rim 0", 5, 11, 23, 46, 92, 184)(east, north)
-    inside = _shell(edge, 0.78 * BLAST_WAVE, 0.98 * BLAST_WAVE)
+    radius, angle = np.hypot(east, north), _position_angle(east, north)
+    edge = radius + 3 * _texture("edge", 5, 11, 23, 46)(east, north)
+    inside = _shell(edge, 0.78 * BLAST_WAVE, 0.97 * BLAST_WAVE)
     mottle = 0.6 + 0.4 * _web_along_ring(radius + 40, angle)
-    return total + 0.04 * inside * mottle + _inner_wisps(east, north, radius)
+    return 0.04 * inside * mottle + _RIM_LIGHT * _rims(step)
 
 
-def _inner_wisps(east: np.ndarray, north: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    """Synchrotron filaments in front of the middle, more of them in the west."""
-    wisps = sample(_web().T, 1.1 * north + _TEXTURE / 2, 1.1 * east + _TEXTURE / 2)
-    west = 0.5 - 0.5 * np.tanh((east + 40) / 40)
-    return 0.02 * wisps * (0.25 + west) * np.exp(-((radius / 95) ** 4))
+def _rims(step: float) -> np.ndarray:
+    """Arcs that wiggle, cross and overlap; a few lie before the inside in the west."""
+    rng = generator("cassiopeia rims")
+    one = _RIMS + _INNER_RIMS, 1
+    inner = np.arange(one[0])[:, None] >= _RIMS
+    middle = np.where(inner, rng.normal(262, 32, one), rng.uniform(0, 360, one))
+    inside = np.where(inner, rng.uniform(25, 105, one), rng.exponential(_RIM_INSIDE, one))
+    size = BLAST_WAVE - inside
+    reach = rng.uniform(6, 24, one)  # half the length, degrees
+    along = np.linspace(-1, 1, 240)
+    tilt, bend, wave, phase = (rng.normal(0, s, one) for s in (5.0, 4.0, 1.2, 3.0))
+    line = size + tilt * along - np.abs(bend) * along**2 + wave * np.sin(6 * along + phase)
+    light = size * reach * rng.lognormal(0, 0.65, one) * np.where(inner, 0.5, 1.0)
+    light = light * (1 - 0.85 * np.exp(-((_apart(middle, JET_ANGLE) / 14) ** 2)))
+    light = light * (1 - along**2) * [_knotty(rng, along, 0.15, 0.7) for _ in size]
+    depth = (np.arange(20) + rng.random((*line.shape, 20))) / 5  # in units of the mean
+    layer = light[..., None] * np.exp(-depth)
+    radius = line[..., None] - _RIM_DEPTH * depth
+    return _deposit_polar(radius, (middle + reach * along)[..., None], layer, step)
 
 
-def _jet(east: np.ndarray, north: np.ndarray, name: str, jet: Jet) -> np.ndarray:
+def _jet(name: str, jet: Jet, step: float) -> np.ndarray:
     """Straight streaks that leave the ring, knotty, and taper to points far outside."""
     rng = generator("cassiopeia", name, "streaks")
-    radius, angle = np.hypot(east, north), _apart(_position_angle(east, north), jet.angle)
-    total = np.zeros_like(radius)
-    for _ in range(jet.streaks):
-        turn = rng.normal(0, jet.spread)
-        start = rng.uniform(88, 125)
-        end = start + (jet.end - start) * rng.uniform(0.45, 1) * np.exp(-((turn / 16) ** 2))
-        away = (radius - np.float32(start)) / np.float32(end - start)
-        tilt = rng.normal(0, 1.2) * away  # degrees: no two of them are quite parallel
-        across = np.radians(angle - turn - tilt) * radius
-        width = np.float32(rng.uniform(1.2, 3.2)) * (1.1 - 0.6 * away.clip(0, 1))
-        along = _smooth_step(away / 0.12) * np.clip(1 - away, 0, None)
-        knots = np.interp(radius, np.linspace(80, 260, 61), np.exp(rng.normal(0, 0.6, 61)))
-        light = along * knots / (1 + (across / width) ** 2) ** 2
-        total += light.astype(np.float32) * (np.abs(angle) < 60) * np.float32(rng.pareto(2) + 0.3)
-    return total
+    one = jet.streaks, 1
+    turn = rng.normal(0, jet.spread, one)
+    start = rng.uniform(88, 125, one)
+    length = (jet.end - start) * rng.uniform(0.45, 1, one) * np.exp(-((turn / 16) ** 2))
+    away = (np.arange(400) + 0.5) / 400
+    radius = start + length * away
+    angle = jet.angle + turn + rng.normal(0, 1.2, one) * away  # no two are quite parallel
+    width = rng.uniform(1.2, 3.2, one) * (1.1 - 0.6 * away)
+    light = _smooth_step(away / 0.12) * (1 - away) * (rng.pareto(2, one) + 0.3)
+    light *= np.array([_knotty(rng, along, 3.0, 0.6) for along in radius])
+    across = (np.arange(25) - 12) / 4  # in widths
+    area = width / 4 * length / 400  # of one point
+    light = (light * area)[..., None] / (1 + across**2) ** 2
+    sideways = np.degrees((width / radius)[..., None] * across)
+    return _deposit_polar(radius[..., None], angle[..., None] + sideways, light, step)
 
 
-def _filaments(east: np.ndarray, north: np.ndarray) -> np.ndarray:
-    """The few optical filaments: the densest strands of the ring, in patches."""
-    radius, angle = _ring_radius(east, north), _position_angle(east, north)
-    patches = np.exp(0.8 * _texture("optical patches", 17, 35, 70, 140, 280)(east, north))
-    strands = _web_along_ring(radius, angle) + 0.8 * _web_along_ring(radius, angle, 2)
-    ring = np.exp(-(((radius - 101) / 10) ** 2))
-    return strands**2.5 * patches * ring * _around(angle, _OPTICAL_LEVEL, _OPTICAL_ARCS)
+def _knotty(rng: np.random.Generator, place: np.ndarray, size: float, sigma: float) -> np.ndarray:
+    """Brightness at places along a line, with knots of a size: log-normal."""
+    knots = np.arange(place.min(), place.max() + 2 * size, size)
+    return np.interp(place, knots, rng.lognormal(0, sigma, knots.size))
 
 
-def _knots(step: float) -> np.ndarray:
-    """Fast-moving knots: on the ring where the filaments are, and far out in the jets."""
-    knots = _points("knots", 420, step, _knot_places)
-    knots += 0.35 * _points("jet", 90, step, lambda rng, count: _jet_places(rng, count, JET_ANGLE))
+def _draw(strands: tuple[Strand, ...], step: float) -> list[np.ndarray]:
+    """Templates of strands, one for each number of their light."""
+    drawn = [_fibres(generator("cassiopeia strand", i), s) for i, s in enumerate(strands)]
+    east, north = (np.concatenate([fibres[axis] for fibres in drawn]) for axis in (0, 1))
+    light = np.concatenate([fibres[2] for fibres in drawn], axis=1)
+    return [_deposit(east, north, weight, step) for weight in light]
+
+
+def _fibres(rng: np.random.Generator, strand: Strand) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points along the short crooked fibres and the knots that make up a strand.
+
+    Returns
+    -------
+    east, north : ndarray, shape (n,)
+        Arcseconds.
+    light : ndarray, shape (number of lights, n)
+    """
+    path = np.array(strand.path, float)
+    place = np.append(0, np.hypot(*np.diff(path, axis=0).T).cumsum())
+    count = round(_FIBRES * place[-1] * max(1, strand.spread / 3) ** 3) + 4  # as dense
+    middle, beside, light = _clumps(rng, count, place[-1], strand.spread)
+    length = rng.exponential(_FIBRE, (count, 1)) + 0.5
+    steps = np.linspace(-0.5, 0.5, _POINTS)
+    # Fibres of thin strands are straight, as those at the ends of the crown.
+    turn = rng.normal(0, 0.2, (count, 1)) * steps
+    crooked = rng.normal(0, 0.14 / np.sqrt(_POINTS), (count, _POINTS)).cumsum(axis=1)
+    across = beside + min(strand.spread, 2.5) * length * (turn + crooked)
+    east, north = _beside(path, place, (middle + length * steps).ravel(), across.ravel())
+    light = np.sqrt(length) * light * (1.05 - 4 * steps**2)
+    return east, north, _by_gas(rng, light, strand.light) * place[-1]
+
+
+def _by_gas(rng: np.random.Generator, light: np.ndarray, gases: tuple[float, ...]) -> np.ndarray:
+    """Light of fibres, shape (fibres, points), times that of the gases: shape (gases, n)."""
+    light = light * rng.lognormal(0, 0.8, light.shape)
+    purity = np.reshape(_PURITY[: len(gases)], (-1, 1, 1))
+    mixture = np.exp(purity * rng.normal(0, 1, (len(gases), len(light), 1)))
+    mixture *= np.reshape(gases, (-1, 1, 1))
+    return (mixture * light / light.sum()).reshape(len(gases), -1)
+
+
+def _clumps(
+    rng: np.random.Generator, count: int, length: float, spread: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Places along and across a strand, and light, of fibres that crowd in clumps."""
+    clumps = round(length / (2 * spread)) + 2  # about as long as the strand is wide
+    home = rng.integers(0, clumps, (count, 1))
+    along = rng.uniform(0, length, clumps)[home] + rng.normal(0, 0.7 * spread, (count, 1))
+    across = rng.normal(0, spread, clumps)[home] + rng.normal(0, 0.22 * spread, (count, 1))
+    light = rng.lognormal(0, 0.9, clumps)[home] * rng.lognormal(0, 1.25, (count, 1))
+    return along, across, light
+
+
+def _beside(
+    path: np.ndarray, place: np.ndarray, along: np.ndarray, across: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """East and north of points so far along a path, beyond its ends too, and beside it."""
+    piece = np.clip(np.searchsorted(place, along) - 1, 0, place.size - 2)
+    ahead = np.diff(path, axis=0)[piece] / np.diff(place)[piece, None]
+    east, north = (path[piece] + ahead * (along - place[piece])[:, None]).T
+    return east - across * ahead[:, 1], north + across * ahead[:, 0]
+
+
+def _deposit(east: np.ndarray, north: np.ndarray, light: np.ndarray, step: float) -> np.ndarray:
+    """Points of light as a template, per square arcsecond, each shared among four pixels."""
+    size = round(2 * HALF_TEMPLATE / step)
+    total = np.zeros(size * size)
+    row, column = north / step + size / 2, east / step + size / 2
+    i, j = np.floor(row).astype(int), np.floor(column).astype(int)
+    for down in (0, 1):
+        for right in (0, 1):
+            share = (1 - np.abs(row - i - down)) * (1 - np.abs(column - j - right))
+            pixel = (i + down) * size + j + right
+            total += np.bincount(pixel, light * share, size * size)
+    return total.reshape(size, size).astype(np.float32) / np.float32(step**2)
+
+
+def _deposit_polar(
+    radius: np.ndarray, angle: np.ndarray, light: np.ndarray, step: float
+) -> np.ndarray:
+    """Points of light at radii and position angles as a template."""
+    east, north = radius * np.sin(np.radians(angle)), radius * np.cos(np.radians(angle))
+    light = np.broadcast_to(light, east.shape)
+    return _deposit(east.ravel(), north.ravel(), light.ravel(), step)
+
+
+def _far_knots(step: float) -> np.ndarray:
+    """Fast-moving knots far out in the jets."""
+    knots = _points("jet", 90, step, lambda rng, count: _jet_places(rng, count, JET_ANGLE))
     counter = _points("counter-jet", 25, step, lambda r, n: _jet_places(r, n, COUNTER_JET_ANGLE))
-    return knots + 0.08 * counter
+    return knots + 0.23 * counter
 
 
 Places = tuple[np.ndarray, np.ndarray]
 
 
-def _knot_places(rng: np.random.Generator, count: int) -> Places:
-    """Radii and position angles that follow the bright arcs of the optical ring."""
-    angle = rng.uniform(0, 360, 40 * count)
-    bright = _around(angle, _OPTICAL_LEVEL, _OPTICAL_ARCS)
-    angle = angle[rng.random(angle.size) < bright / 2][:count]
-    return rng.normal(103, 9, angle.size), angle
-
-
 def _jet_places(rng: np.random.Generator, count: int, axis: float) -> Places:
-    return rng.uniform(110, 230, count), axis + rng.normal(0, 7, count)
-
-
-def _flocculi_places(rng: np.random.Generator, count: int) -> Places:
-    return rng.uniform(45, 140, count), rng.uniform(0, 360, count)
+    stream = axis + np.array([-8, 0, 6])[rng.integers(0, 3, count)]
+    return 110 + 120 * rng.random(count) ** 2, stream + rng.normal(0, 2, count)
 
 
 def _points(name: str, count: int, step: float, places) -> np.ndarray:
@@ -330,12 +495,7 @@ def _points(name: str, count: int, step: float, places) -> np.ndarray:
     rng = generator("cassiopeia", name)
     radius, angle = places(rng, count)
     light = rng.pareto(1.6, radius.size) + 0.2
-    east, north = radius * np.sin(np.radians(angle)), radius * np.cos(np.radians(angle))
-    size = round(2 * HALF_TEMPLATE / step)
-    template = np.zeros((size, size), np.float32)
-    row, column = (np.rint(offset / step + size / 2).astype(int) for offset in (north, east))
-    np.add.at(template, (row, column), light.clip(max=12).astype(np.float32))
-    return template
+    return _deposit_polar(radius, angle, light.clip(max=12), step)
 
 
 def _smooth_step(x: np.ndarray) -> np.ndarray:

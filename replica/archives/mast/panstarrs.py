@@ -39,9 +39,9 @@ class Band:
 
     Seeing: median of the stacks, Chambers et al. 2016, arXiv:1612.05560.  Noise of a pixel
     in counts (the asinh code's softening) fits the published depth.  The magnitudes of
-    Cassiopeia A are assumed: no integrated ones are published.  They give its brighter
-    filaments 20 to 21 magnitudes per square arcsecond in r, and make it redder than the
-    lines are, because 5 to 8 magnitudes of V are absorbed before it.
+    Cassiopeia A and the shares of its lines are assumed: no integrated ones are published.
+    The magnitudes give its brighter filaments 20 to 21 magnitudes per square arcsecond in r,
+    and make it redder than the lines are, because 5 to 8 magnitudes of V are absorbed before it.
     """
 
     seeing: float  # arcseconds
@@ -53,14 +53,15 @@ class Band:
     ionisation: float  # [O III] in g; Hα, [N II] and [S II] in r; [S III] in z and y
     cassiopeia_magnitude: float  # AB, all of Cassiopeia A
     flocculi_share: float  # light of Cassiopeia A in lines of its slow flocculi: Hα and [N II]
+    oxygen_share: float  # its light from strands of oxygen: [O III], [O I] in r, [O II] in i
 
 
 BANDS = {
-    "g": Band(1.31, 71.50399587024, 3.232116937637, 8.55, 0.28, 0.92, 0.7, 14.3, 0.0),
-    "r": Band(1.19, 84.21734046936, 4.118840217590, 8.05, 0.42, 0.96, -0.5, 12.9, 0.2),
-    "i": Band(1.11, 163.9045410156, 7.561230659485, 8.15, 0.24, 0.98, -0.3, 12.6, 0.02),
-    "z": Band(1.07, 185.1320037842, 8.904312133789, 8.10, 0.26, 1.0, 0.2, 12.2, 0.02),
-    "y": Band(1.02, 724.6611328125, 21.77310371399, 8.05, 0.22, 1.0, 0.2, 11.6, 0.02),
+    "g": Band(1.31, 71.50399587024, 3.232116937637, 8.55, 0.28, 0.92, 0.7, 14.3, 0.0, 0.85),
+    "r": Band(1.19, 84.21734046936, 4.118840217590, 8.05, 0.42, 0.96, -0.5, 12.9, 0.1, 0.1),
+    "i": Band(1.11, 163.9045410156, 7.561230659485, 8.15, 0.24, 0.98, -0.3, 12.6, 0.02, 0.25),
+    "z": Band(1.07, 185.1320037842, 8.904312133789, 8.10, 0.26, 1.0, 0.2, 12.2, 0.02, 0.04),
+    "y": Band(1.02, 724.6611328125, 21.77310371399, 8.05, 0.22, 1.0, 0.2, 11.6, 0.02, 0.04),
 }
 
 
@@ -131,7 +132,7 @@ def _add_remnants(flux: np.ndarray, product: Product, counts: float) -> None:
         add_template(flux, wcs, template, _STEP, light, PULSAR)
     if separation(product.ra, product.dec, *cassiopeia.CENTRE) < _REACH:
         size = cassiopeia.scale(Time(product.start).decimalyear)
-        template = cassiopeia.optical(_STEP, band.seeing, band.flocculi_share)
+        template = cassiopeia.optical(_STEP, band.seeing, band.flocculi_share, band.oxygen_share)
         light = counts * 10 ** (-0.4 * band.cassiopeia_magnitude) * pixel / size**2
         add_template(flux, wcs, template, _STEP * size, light, cassiopeia.CENTRE)
 

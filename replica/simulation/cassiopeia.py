@@ -42,7 +42,7 @@ _DUST_LEVEL = 0.45
 _DUST_ARCS = ((354, 26, 2.8), (45, 20, -0.15), (275, 25, 0.2), (185, 22, 0.3), (95, 20, 0.35))
 _RADIO_LEVEL = 0.55
 _RADIO_ARCS = ((268, 22, 0.8), (350, 25, 0.5), (100, 20, 0.3))
-#: Fibres of a strand: their number per arcsecond, mean length in arcseconds, points of each.
+#: Fibres of a strand: number per arcsecond of a narrow one, mean length in arcseconds, points.
 _FIBRES, _FIBRE, _POINTS = 4.0, 5.0, 24
 #: Rims of the blast wave: number, mean distance inside the largest, and depth of the layer that
 #: shines, arcseconds (Vink & Laming 2003, ApJ 584, 758: rounded); rims before the inside.
@@ -408,7 +408,8 @@ def _fibres(rng: np.random.Generator, strand: Strand) -> tuple[np.ndarray, np.nd
     """
     path = np.array(strand.path, float)
     place = np.append(0, np.hypot(*np.diff(path, axis=0).T).cumsum())
-    count = round(_FIBRES * place[-1] * max(1, strand.spread / 3) ** 3) + 4  # as dense
+    # Wide strands have more fibres, so that those do not stand apart.
+    count = round(_FIBRES * place[-1] * max(1, strand.spread / 3) ** 3) + 4
     middle, beside, light = _clumps(rng, count, place[-1], strand.spread)
     length = rng.exponential(_FIBRE, (count, 1)) + 0.5
     steps = np.linspace(-0.5, 0.5, _POINTS)

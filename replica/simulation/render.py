@@ -113,7 +113,7 @@ def add_stars(
     width = np.hypot(fwhm, drawn.size).astype(np.float32)
     radius = _radii(flux, width, fwhm, noise / 4)
     # From row to row, for the processor's cache.
-    order = np.argsort(drawn.y)
+    order = np.argsort(drawn.y.astype(np.int16), kind="stable")
     x, y, flux, width, radius = (
         values[order] for values in (drawn.x, drawn.y, flux, width, radius)
     )
@@ -200,7 +200,7 @@ def _spread(grid: np.ndarray, x: np.ndarray, y: np.ndarray, flux: np.ndarray) ->
     for start in range(0, chosen.size, _BATCH // 16):
         part = chosen[start : start + _BATCH // 16]
         down, right = (
-            np.stack(spline_weights(place[part] - first[part]), axis=1).astype(np.float32)
+            np.stack(spline_weights((place[part] - first[part]).astype(np.float32)), axis=1)
             for place, first in ((y, i), (x, j))
         )
         down *= flux[part, None].astype(np.float32)

@@ -60,7 +60,9 @@ def _runs(values: np.ndarray) -> Iterator[tuple[int, int, int]]:
 
 def spline_weights(t: np.ndarray) -> list[np.ndarray]:
     """Weights of the four knots of a cubic B-spline around places `t` past the second, 0 to 1."""
-    weights = [(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3]
+    rest, square = 1 - t, t * t
+    cube = square * t
+    weights = rest * rest * rest, 3 * cube - 6 * square + 4, 3 * (t + square - cube) + 1, cube
     return [weight / 6 for weight in weights]
 
 

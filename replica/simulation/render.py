@@ -15,7 +15,7 @@ from replica.simulation.stars import EPOCH, Stars, cells
 #: Exponent of the Moffat profile of all stars (Trujillo et al. 2001, MNRAS 328, 977, find
 #: 2.5 for typical seeing, 4.765 for pure turbulence).  `_transform` is that of 3.5.
 MOFFAT_BETA = 3.5
-_MARGIN = 0.125  # degrees: as far as the glare of a star in AllWISE reaches, and no stamp farther
+_MARGIN = 330  # pixels: as far as the glare of a star in AllWISE reaches, and no stamp farther
 _BATCH = 64_000  # pixels of stamps that are drawn at once: they stay in the processor's cache
 #: Pixels of stamps, in units of the image's, above which a Fourier transform is faster.
 _CROWDED = 3
@@ -113,7 +113,7 @@ def add_stars(
     width = np.hypot(fwhm, drawn.size).astype(np.float32)
     radius = _radii(flux, width, fwhm, noise / 4)
     # From row to row, for the processor's cache.
-    order = np.argsort(drawn.y)
+    order = np.argsort(drawn.y.astype(np.int16), kind="stable")
     x, y, flux, width, radius = (
         values[order] for values in (drawn.x, drawn.y, flux, width, radius)
     )
@@ -143,9 +143,8 @@ def sources_on(
     ra = found["ra"] + years * found["pmra"] / np.cos(np.radians(found["dec"]))
     x, y = wcs.all_world2pix(ra, found["dec"] + years * found["pmdec"], 0)
     scale = 3600 * np.sqrt(np.abs(np.linalg.det(wcs.pixel_scale_matrix)))
-    margin = _MARGIN * 3600 / scale
     near = np.flatnonzero(
-        (x > -margin) & (x < shape[1] + margin) & (y > -margin) & (y < shape[0] + margin)
+        (np.minimum(x, y) > -_MARGIN) & (x < shape[1] + _MARGIN) & (y < shape[0] + _MARGIN)
     )
     magnitude = {band: found[band][near].astype(float) for band in bands}
     size, pmra, pmdec = (found[name][near] for name in ("fwhm", "pmra", "pmdec"))
@@ -200,7 +199,7 @@ def _spread(grid: np.ndarray, x: np.ndarray, y: np.ndarray, flux: np.ndarray) ->
     for start in range(0, chosen.size, _BATCH // 16):
         part = chosen[start : start + _BATCH // 16]
         down, right = (
-            np.stack(spline_weights(place[part] - first[part]), axis=1).astype(np.float32)
+            np.stack(spline_weights((place[part] - first[part]).astype(np.float32)), axis=1)
             for place, first in ((y, i), (x, j))
         )
         down *= flux[part, None].astype(np.float32)
@@ -248,12 +247,11 @@ def _bounds(wcs: WCS, shape: tuple[int, ...]) -> Bounds:
 
     Right ascensions go on beyond 360 where the image crosses it.
     """
-    rows, columns = np.meshgrid(np.linspace(0, shape[0], 5), np.linspace(0, shape[1], 5))
+    axes = (np.linspace(-_MARGIN, size + _MARGIN, 5) for size in shape)
+    rows, columns = np.meshgrid(*axes, indexing="ij")
     ra, dec = wcs.all_pix2world(columns, rows, 0)
     ra = ra[0, 0] + (ra - ra[0, 0] + 180) % 360 - 180
-    margin = _MARGIN / np.cos(np.radians(dec)).min()
-    south, north = dec.min() - _MARGIN, dec.max() + _MARGIN
-    return (float(ra.min() - margin), float(ra.max() + margin)), (float(south), float(north))
+    return (float(ra.min()), float(ra.max())), (float(dec.min()), float(dec.max()))
 
 
 def _radii(flux: np.ndarray, width: np.ndarray, fwhm: float, floor: float) -> np.ndarray:

@@ -103,7 +103,8 @@ def _chips(product: Product, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     east, north = -(x - SKY_CENTRE) * PIXEL, (y - SKY_CENTRE) * PIXEL
     across, along = (axis / images.CHIP for axis in images.array_axes(product, east, north))
     distance = [np.maximum(np.abs(across - i), np.abs(along - j)) for i, j in detector.chips]
-    return np.take(detector.numbers, np.argmin(distance, axis=0)).astype(np.int16)
+    closest = np.stack(distance).argmin(axis=0)
+    return np.take(detector.numbers, closest).astype(np.int16)
 
 
 def _spectrum(product: Product, rng: np.random.Generator, count: int) -> dict[str, tuple]:

@@ -191,7 +191,8 @@ def _write_scaled(
 
     The scaling cards go in afterwards, since astropy would not keep them otherwise.
     """
-    whole = np.empty(image.shape, np.int16)
+    # The numbers go where the image was: no strip is written over before it is read.
+    whole = image.reshape(-1).view(np.int16)[: image.size].reshape(image.shape)
     for lines, numbers in zip(_strips(image), _strips(whole), strict=True):
         lines -= np.float32(zero)
         lines /= np.float32(scale)

@@ -101,7 +101,9 @@ def _chips(product: Product, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Number of the chip whose centre is closest to each event."""
     detector = DETECTORS[product.detector]
     east, north = -(x - SKY_CENTRE) * PIXEL, (y - SKY_CENTRE) * PIXEL
-    across, along = (axis / images.CHIP for axis in images.array_axes(product, east, north))
+    across, along = (
+        (axis / images.CHIP).astype(np.float32) for axis in images.array_axes(product, east, north)
+    )
     distance = [np.maximum(np.abs(across - i), np.abs(along - j)) for i, j in detector.chips]
     closest = np.stack(distance).argmin(axis=0)
     return np.take(detector.numbers, closest).astype(np.int16)

@@ -1,12 +1,32 @@
 """The notebooks are tested on the replica, whatever the environment says."""
 
 import os
+from itertools import count
+from tempfile import TemporaryDirectory
+from typing import Any
 
+import nbval.kernel
 import pytest
+from jupyter_client.manager import KernelManager
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     os.environ["ARCHIVES"] = "replica"
+    _let_kernels_use_sockets(config)
+
+
+def _let_kernels_use_sockets(config: pytest.Config) -> None:
+    """Give each kernel of nbval sockets in a folder of ours, in place of ports.
+
+    Another program can take a port between its choice and the kernel's start, which then hangs.
+    """
+    folder, numbers = TemporaryDirectory(prefix="kernels-"), count()
+    config.add_cleanup(folder.cleanup)
+
+    def manager(**given: Any) -> KernelManager:
+        return KernelManager(transport="ipc", ip=f"{folder.name}/{next(numbers)}", **given)
+
+    nbval.kernel.KernelManager = manager
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -263,25 +263,27 @@ def same_stores(one: Path, other: Path) -> None:
     assert len({row["row"] for row in rows[0]}) == len(rows[0])
 
 
-def kill_until_done(start: list[str], seconds: float, number: int) -> int:
-    """Run a command, kill it at random times, and run it again until it has ended by itself."""
-    dice, killed = random.Random(5), 0
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    while True:
-        done = subprocess.Popen(
+def kill_again_and_again(start: list[str], asked: list[str], times: int) -> None:
+    """Run a command and kill it when it has asked for a few files more, then let it end.
+
+    `asked` grows with each request of the command.
+    """
+    dice = random.Random(5)
+    for more in [*(dice.randint(1, 12) for _ in range(times)), None]:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        running = subprocess.Popen(
             [sys.executable, "-c", start[0], *start[1:]], env=environment, stderr=subprocess.PIPE
         )
-        try:
-            _, said = done.communicate(
-                timeout=dice.uniform(0.2 * seconds, seconds) if killed < number else 120
-            )
-        except subprocess.TimeoutExpired:
-            done.kill()
-            done.communicate()
-            killed += 1
-            continue
-        assert done.returncode == 1, said
-        return killed
+        if more is None:
+            _, said = running.communicate(timeout=240)
+            assert running.returncode == 1, said
+            return
+        enough = len(asked) + more
+        while len(asked) < enough:
+            assert running.poll() is None, "it ended before it could be killed"
+            time.sleep(0.01)
+        running.kill()
+        running.communicate()
 
 
 SLOWLY = """
@@ -297,19 +299,21 @@ sys.exit(main(sys.argv[1:]))
 def test_a_store_whose_writer_is_killed_again_and_again_is_as_if_it_was_not(
     file: VersionedFile, tmp_path: Path, times: int
 ) -> None:
+    asked: list[str] = []
+
     def slow(request):
+        asked.append(request)
         time.sleep(0.15)
         return file(request)
 
+    count = 240 if times == 1 else 960  # more than is done between the kills
     with odd_server(slow) as base:
-        table = table_of(base, file, 240)
-        table["where"] = [f"{base}/{number // 4}.fits" for number in range(240)]
+        table = table_of(base, file, count)
+        table["where"] = [f"{base}/{number // 4}.fits" for number in range(count)]
         table.write(tmp_path / "t.csv")
-        killed = kill_until_done(
-            [SLOWLY, *command(tmp_path / "t.csv", tmp_path / "a.zarr", "--quiet")], 4.0, times
-        )
+        start = [SLOWLY, *command(tmp_path / "t.csv", tmp_path / "a.zarr", "--quiet")]
+        kill_again_and_again(start, asked, times)
         main(command(tmp_path / "t.csv", tmp_path / "b.zarr", "--quiet"))
-    assert killed >= min(times, 3)
     same_stores(tmp_path / "a.zarr", tmp_path / "b.zarr")
 
 

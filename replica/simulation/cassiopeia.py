@@ -3,8 +3,8 @@
 Offsets are arcseconds east and north of the centre of expansion.  The same fixed seeds draw
 the remnant of every product, so that bands and surveys agree.  Radii of the two shocks:
 Gotthelf et al. 2001, ApJ 552, L39.  The brightness along the ring and the shapes of the jets
-are drawn after published pictures: Hwang et al. 2004, ApJ 615, L117 (X-rays), Hines et al. 2004,
-ApJS 154, 290 (dust), Fesen et al. 2006, ApJ 645, 283, and a picture by A. Block (optical).
+are drawn after published pictures: Hines et al. 2004, ApJS 154, 290 (dust), Fesen et al. 2006,
+ApJ 645, 283 (optical), and those that `replica.simulation.cassiopeia_strands` names.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from replica.simulation.cassiopeia_strands import HOT_GAS, STRANDS, X_RAY_STRANDS, Strand
 from replica.simulation.noise import blur, fractal, generator, ridges, sample
 
 #: Centre of expansion, ICRS degrees (Thorstensen, Fesen & van den Bergh 2001, AJ 122, 297).
@@ -36,8 +37,6 @@ HALF_TEMPLATE = 256.0
 
 _TEXTURE = 1024  # pixels of half an arcsecond
 #: Where the ring is bright or weak: position angle, width (degrees), strength over its level.
-_RING_LEVEL = 0.26
-_RING_ARCS = ((355, 24, 0.9), (62, 18, -0.16), (108, 20, 1.0), (225, 14, 0.3), (278, 14, 0.2))
 _DUST_LEVEL = 0.45
 _DUST_ARCS = ((354, 26, 2.8), (45, 20, -0.15), (275, 25, 0.2), (185, 22, 0.3), (95, 20, 0.35))
 _RADIO_LEVEL = 0.55
@@ -47,8 +46,10 @@ _FIBRES, _FIBRE, _POINTS = 4.0, 5.0, 24
 #: Rims of the blast wave: number, mean distance inside the largest, and depth of the layer that
 #: shines, arcseconds (Vink & Laming 2003, ApJ 584, 758: rounded); rims before the inside.
 _RIMS, _RIM_INSIDE, _RIM_DEPTH, _INNER_RIMS = 70, 7.0, 2.2, 14
+#: Light of the shell inside the patches of hot gas, and that of both in units of the dust's ring.
+_INSIDE, _SHINE = 0.16, np.float32(1.3)
 #: Parts of the X-ray light, in units of that of the ring; `_CLUMP` blurs its clumps, arcseconds.
-_RIM_LIGHT, _X_RAY_CLUMPS, _CLUMP = 4e-6, 4.5, 1.8
+_RIM_LIGHT, _X_RAY_CLUMPS, _CLUMP = 4e-6, 3.5, 1.0
 
 
 @dataclass(frozen=True)
@@ -65,99 +66,6 @@ _JET = Jet(JET_ANGLE, 15, 6.5, 230.0)
 _COUNTER_JET = Jet(COUNTER_JET_ANGLE, 9, 7.0, 205.0)
 
 
-@dataclass(frozen=True)
-class Strand:
-    """A bundle of optical filaments along a path.
-
-    Attributes
-    ----------
-    path : tuple of tuple of float
-        Arcseconds east and north of the centre of expansion.
-    spread : float
-        Standard deviation of the filaments across the path, arcseconds.
-    light : tuple of float
-        Per arcsecond of the path.  Of an optical strand in [O III]; in [S II], [S III] and
-        [O II]; in [N II] and Hα.  Of an X-ray strand one number.
-    """
-
-    path: tuple[tuple[float, float], ...]
-    spread: float
-    light: tuple[float, ...]
-
-
-#: Read off a published colour picture (A. Block, Mount Lemmon SkyCenter): the places to about
-#: 2", the widths and the light by eye.
-_STRANDS = (
-    # The outer strand of the northern crown, from east to west.
-    Strand(((25, 98), (17, 99), (11, 101), (5, 104)), 2.4, (1.0, 0.25, 0.0)),
-    Strand(((9, 104), (2, 105), (-4, 108)), 1.4, (0.45, 0.85, 0.0)),
-    Strand(((-6, 110), (-15, 111), (-24, 107), (-33, 105), (-42, 110)), 2.5, (0.02, 0.02, 0.0)),
-    Strand(((-16, 97), (-23, 99), (-29, 96), (-35, 97), (-42, 96)), 1.8, (0.85, 0.15, 0.0)),
-    Strand(((-47, 102), (-52, 101), (-56, 96)), 1.4, (0.6, 0.09, 0.0)),
-    Strand(((-42, 97), (-50, 93), (-60, 96)), 3.0, (0.01, 0.04, 0.0)),
-    # The inner strand.
-    Strand(((29, 73), (24, 77), (16, 78), (6, 80)), 1.8, (0.4, 0.25, 0.0)),
-    Strand(((0, 86), (1, 79), (-3, 75), (-10, 68)), 2.0, (0.45, 0.04, 0.0)),
-    Strand(((-8, 68), (-14, 69), (-20, 72), (-27, 73), (-33, 77)), 2.0, (1.3, 0.05, 0.0)),
-    Strand(((-13, 80), (-20, 77), (-25, 76)), 1.8, (0.16, 0.25, 0.0)),
-    Strand(((-34, 79), (-40, 81), (-47, 86), (-52, 92)), 2.2, (0.03, 0.03, 0.0)),
-    # Between the two.
-    Strand(((26, 94), (30, 88), (33, 80), (31, 73)), 2.4, (0.04, 0.25, 0.0)),
-    Strand(((-5, 98), (-13, 93), (-20, 92), (-30, 87)), 2.5, (0.01, 0.05, 0.0)),
-    Strand(((22, 92), (12, 88), (4, 92)), 3.0, (0.01, 0.02, 0.0)),
-    # The straight ends of the crown, and a spike above it.
-    Strand(((45, 78), (37, 90), (30, 100), (26, 107)), 0.6, (0.25, 0.04, 0.0)),
-    Strand(((29, 101), (26, 107), (26, 113), (21, 118), (12, 124)), 1.3, (0.02, 0.12, 0.0)),
-    Strand(((10, 106), (8, 112), (5, 120)), 0.7, (0.16, 0.02, 0.0)),
-    Strand(((41, 73), (35, 72), (35, 63)), 1.2, (0.06, 0.01, 0.0)),
-    Strand(((-60, 97), (-66, 101), (-70, 96), (-69, 91)), 1.8, (0.16, 0.16, 0.0)),
-    Strand(((-66, 90), (-68, 83), (-73, 78), (-79, 71), (-84, 68)), 0.7, (0.35, 0.03, 0.0)),
-    Strand(((-74, 90), (-82, 80), (-90, 78), (-97, 76)), 2.0, (0.005, 0.05, 0.04)),
-    Strand(((-100, 57), (-102, 50)), 1.0, (0.21, 0.06, 0.0)),
-    # Knots outside the crown.
-    Strand(((18, 116), (0, 122), (-22, 117), (-48, 113), (-64, 106)), 3.0, (0.005, 0.01, 0.0)),
-    # The base of the jet.
-    Strand(((114, 81), (100, 81), (90, 80), (80, 78), (70, 79), (62, 74)), 1.6, (0.08, 0.09, 0.0)),
-    Strand(((140, 80), (126, 82), (112, 81)), 2.0, (0.0, 0.01, 0.0)),
-    Strand(((61, 70), (62, 62), (70, 55)), 1.5, (0.01, 0.01, 0.0)),
-    Strand(((80, 70), (88, 68)), 1.0, (0.0, 0.01, 0.21)),
-    # The eastern edge.
-    Strand(((96, 62), (86, 50), (84, 43), (84, 36), (88, 29)), 1.6, (0.05, 0.05, 0.0)),
-    Strand(((82, 25), (79, 12), (75, 4)), 1.0, (0.005, 0.02, 0.0)),
-    Strand(((122, 10), (114, 5), (108, 2), (104, -6), (98, -14)), 1.5, (0.01, 0.01, 0.0)),
-    Strand(((73, -20), (72, -36), (69, -52), (67, -64)), 1.0, (0.005, 0.01, 0.0)),
-    Strand(((46, -35), (45, -45)), 1.2, (0.06, 0.005, 0.0)),
-    Strand(((56, -72), (48, -70), (40, -67)), 1.2, (0.06, 0.01, 0.0)),
-    Strand(((15, -32), (11, -41), (8, -47)), 0.9, (0.02, 0.0, 0.0)),
-    # The south and the south-west.
-    Strand(((4, -93), (-4, -97)), 3.0, (0.01, 0.02, 0.0)),
-    Strand(((-18, -100), (-35, -97), (-50, -92), (-62, -88)), 1.6, (0.005, 0.02, 0.005)),
-    Strand(((-56, -90), (-70, -83), (-84, -73), (-97, -64)), 2.2, (0.005, 0.02, 0.01)),
-    Strand(((-60, -73), (-68, -77), (-76, -76), (-84, -73)), 1.7, (0.005, 0.04, 0.85)),
-    Strand(((-64, -60), (-68, -70)), 3.0, (0.005, 0.01, 0.04)),
-    Strand(((-101, -58), (-107, -52), (-112, -44), (-119, -37)), 1.5, (0.005, 0.03, 0.25)),
-    # Inside: flocculi below the crown, and a wisp in the west.
-    Strand(((27, 64), (18, 55), (9, 50), (2, 49), (-2, 42)), 2.2, (0.0, 0.01, 0.3)),
-    Strand(((-14, 46), (-21, 48), (-28, 54), (-34, 62)), 1.8, (0.0, 0.01, 0.21)),
-    Strand(((-38, 33), (-48, 40), (-60, 46), (-67, 42), (-74, 24)), 1.5, (0.005, 0.02, 0.01)),
-    Strand(((-76, 38), (-86, 36)), 1.2, (0.0, 0.01, 0.12)),
-)
-#: Bundles of X-ray filaments and clumps, after Hwang et al. 2004: places rounded to about 10".
-_X_RAY_STRANDS = (
-    # The north: the two strands of the crown, wider here, and its brightest knots.
-    Strand(((48, 80), (22, 98), (-20, 101), (-55, 92), (-75, 75)), 5.0, (1.0,)),
-    Strand(((34, 72), (5, 76), (-20, 70), (-45, 80)), 4.0, (0.5,)),
-    Strand(((22, 98), (8, 102), (-12, 102)), 3.0, (1.6,)),
-    # The south-east, and its fingers rich in iron.
-    Strand(((88, 22), (97, -6), (95, -32), (78, -58)), 6.0, (1.7,)),
-    Strand(((94, -8), (118, -20), (135, -29)), 4.0, (0.55,)),
-    Strand(((90, -34), (110, -44), (126, -55)), 4.0, (0.5,)),
-    Strand(((98, 6), (122, 2), (136, -6)), 3.5, (0.2,)),
-    # The west, the south-west and the south.
-    Strand(((-92, 40), (-106, 12), (-106, -14), (-98, -38)), 5.0, (0.55,)),
-    Strand(((-88, -52), (-70, -72), (-52, -82)), 4.0, (0.35,)),
-    Strand(((38, -82), (8, -92), (-30, -92)), 5.0, (0.35,)),
-)
 #: How much the light of oxygen (or in X-rays), of sulphur and of nitrogen differs from fibre to
 #: fibre: the slow flocculi are few and stand alone.
 _PURITY = (0.5, 1.1, 1.7)
@@ -181,8 +89,8 @@ def synchrotron_flux(wavelength: float) -> float:
 def x_rays(step: float, fwhm: float) -> np.ndarray:
     """X-rays without the neutron star, blurred by a telescope: a template (see `optical`)."""
     east, north = _template_offsets(step)
-    light = _ejecta(east, north, _RING_LEVEL, _RING_ARCS)
-    light += _X_RAY_CLUMPS * blur(_draw(_X_RAY_STRANDS, step)[0], _CLUMP / step)
+    light = _hot_gas(east, north)
+    light += _X_RAY_CLUMPS * blur(_draw(X_RAY_STRANDS, step)[0], _CLUMP / step)
     light += _blast_wave(east, north, step)
     light += 0.26 * _jet("jet", _JET, step)
     light += 0.06 * _jet("counter-jet", _COUNTER_JET, step)
@@ -233,7 +141,7 @@ def optical(step: float, fwhm: float, flocculi: float, oxygen: float) -> np.ndar
     ndarray of float32, shape (512/step, 512/step)
         Per square arcsecond, the integral over the sky is 1.  Rows go north, columns east.
     """
-    in_oxygen, in_sulphur, in_nitrogen = (_unit(light, step) for light in _draw(_STRANDS, step))
+    in_oxygen, in_sulphur, in_nitrogen = (_unit(light, step) for light in _draw(STRANDS, step))
     knots = 0.98 * in_sulphur + 0.02 * _unit(_far_knots(step), step)
     light = oxygen * in_oxygen + flocculi * in_nitrogen + (1 - oxygen - flocculi) * knots
     return blur(light, fwhm / step)
@@ -298,6 +206,18 @@ def _ejecta(
     along = ring * patches * (0.11 * clumps + strands)
     inside = 0.05 * _shell(radius, 86.0, 114.0) * clumps + 0.05 * _web_on_shell(east, north)
     return along * _around(angle, level, arcs) + 0.6 * inside
+
+
+def _hot_gas(east: np.ndarray, north: np.ndarray) -> np.ndarray:
+    """Gas behind the reverse shock: filaments and clumps in ragged patches, and a faint shell."""
+    bend = 7 * _texture("ragged", 6, 13, 27, 55, 110)(east, north)
+    total = np.float32(_INSIDE) * _shell(_ring_radius(east, north), 60.0, 118.0)
+    for (x, y), (wide, high), strength in HOT_GAS:
+        square = ((east + bend - x) / wide) ** 2 + ((north - bend - y) / high) ** 2
+        total += np.float32(strength) * np.exp(-square)
+    clumps = np.exp(0.75 * _texture("clumps", 13, 27, 54, 108, 216)(east, north))
+    fine = sample(_web(), (5 * north + bend) % _TEXTURE, (5 * east - bend) % _TEXTURE)
+    return total * clumps * (0.4 + 0.4 * fine) * _SHINE
 
 
 def _web_along_ring(radius: np.ndarray, angle: np.ndarray, turns: int = 1) -> np.ndarray:

@@ -87,7 +87,8 @@ def connect() -> None:
     mode = chosen_mode()
     with _lock(os.getpid()):
         source = _stay(mode) if _connected() else _choose(mode)
-    print(source)  # noqa: T201
+    # At once, so that a process forked from this one does not print it again.
+    print(source, flush=True)  # noqa: T201
 
 
 def chosen_mode() -> str:
